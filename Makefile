@@ -1,0 +1,56 @@
+# Builds and installs the output plugin and the extension with PGXS:
+#   make && make install            (PG_CONFIG=… chooses another server)
+# Tests: scripts/test runs everything; `make installcheck` runs what is here against a server
+# that REGRESS_OPTS describes (see CONTRIBUTING.md).
+
+MODULE_big = bemi_decoder
+OBJS = \
+	bemi_decoder.o \
+	src/decoder/callbacks.o \
+	src/decoder/column.o \
+	src/decoder/context.o \
+	src/decoder/encoding.o \
+	src/decoder/filter.o \
+	src/decoder/guard.o \
+	src/decoder/json_check.o \
+	src/decoder/json_writer.o \
+	src/decoder/key.o \
+	src/decoder/log.o \
+	src/decoder/message.o \
+	src/decoder/options.o \
+	src/decoder/pattern.o \
+	src/decoder/record.o \
+	src/decoder/relation.o \
+	src/decoder/settings.o \
+	src/decoder/transaction.o \
+	src/decoder/tuple.o \
+	src/decoder/value.o
+
+EXTENSION = bemi_decoder
+EXTVERSION = 1.0
+EXTENSION_SQL = $(sort $(wildcard extension/*.sql))
+DATA_built = bemi_decoder--$(EXTVERSION).sql
+EXTRA_CLEAN = bemi_decoder--*.sql tmp_check tmp_check_iso output_iso
+
+# Listed by name, one topic each, in the order in which a reader would want them.
+REGRESS = \
+	extension
+
+TAP_TESTS = 1
+
+# Debian's clang bitcode step would need C++ flags of its own, and a plugin gains nothing from it.
+with_llvm = no
+
+PG_CPPFLAGS = -I$(srcdir)/include
+PG_CXXFLAGS = -std=c++17 -fno-exceptions -fno-rtti -fno-threadsafe-statics -fvisibility=hidden \
+	-Wall -Wextra -Werror -Wno-register -Wno-unused-parameter
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# Every object depends on every header of ours: few enough, and never a stale object.
+$(OBJS): $(wildcard $(srcdir)/include/bemi/*.hpp $(srcdir)/src/decoder/*.hpp)
+
+bemi_decoder--$(EXTVERSION).sql: $(EXTENSION_SQL)
+	cat $(EXTENSION_SQL) > $@
