@@ -7,24 +7,27 @@ MODULE_big = bemi_decoder
 OBJS = \
 	bemi_decoder.o \
 	src/decoder/callbacks.o \
-	src/decoder/column.o \
 	src/decoder/context.o \
 	src/decoder/encoding.o \
 	src/decoder/filter.o \
 	src/decoder/guard.o \
 	src/decoder/json_check.o \
 	src/decoder/json_writer.o \
+	src/decoder/jsonb_size.o \
 	src/decoder/key.o \
-	src/decoder/log.o \
-	src/decoder/message.o \
 	src/decoder/options.o \
+	src/decoder/oversize.o \
 	src/decoder/pattern.o \
 	src/decoder/record.o \
 	src/decoder/relation.o \
+	src/decoder/relation_cache.o \
+	src/decoder/session.o \
 	src/decoder/settings.o \
 	src/decoder/transaction.o \
 	src/decoder/tuple.o \
-	src/decoder/value.o
+	src/decoder/value.o \
+	src/decoder/value_containers.o \
+	src/decoder/value_scalars.o
 
 EXTENSION = bemi_decoder
 EXTVERSION = 1.0
@@ -39,11 +42,14 @@ REGRESS = \
 TAP_TESTS = 1
 
 # Debian's clang bitcode step would need C++ flags of its own, and a plugin gains nothing from it.
-with_llvm = no
+override with_llvm = no
 
 PG_CPPFLAGS = -I$(srcdir)/include
 PG_CXXFLAGS = -std=c++17 -fno-exceptions -fno-rtti -fno-threadsafe-statics -fvisibility=hidden \
 	-Wall -Wextra -Werror -Wno-register -Wno-unused-parameter
+
+# The C runtime's start files serve programs and C++ destructors; a plugin has neither.
+SHLIB_LINK += -nostartfiles
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)

@@ -1,0 +1,77 @@
+// What lives for one transaction: its context, the records that are held back, and the message
+// that is being filled. Knows no LogicalDecodingContext: messages go out through `send`.
+//
+// A record is built at once, without its tail. While no context is known, records are held; then
+// they go out with the first one, and later records follow as they come, save the latest, which
+// waits for the next or for the commit, so that the last one can say so.
+#pragma once
+
+#include <string_view>
+
+#include "bemi/context.hpp"
+#include "bemi/json_writer.hpp"
+#include "bemi/options.hpp"
+
+namespace bemi {
+
+// Sends one message whose records are complete. `position` is the LSN of its last record; `last`
+// tells that it carries the transaction's last record.
+using SendFunction = void (*)(void* argument, std::string_view message, XLogRecPtr position,
+                              bool last);
+
+// Buffers are kept from one transaction to the next.
+class RecordQueue {
+ public:
+    void Init(const Options& options, const TextEncoding& encoding, MemoryContext memory,
+              SendFunction send, void* argument);
+
+    void Begin();
+    // Where the next record is to be appended, without its tail; then End.
+    JsonStream& BeginRecord();
+    // `with_context` is false for a MESSAGE.
+    void EndRecord(XLogRecPtr position, bool with_context);
+    // The context of the changes from here on, and of those before it if it is the first.
+    void SetContext(std::string_view message);
+    // Sends what is left; false where nothing was ever sent.
+    bool Commit();
+
+    // A context has come after changes had gone out without one, for the first time.
+    bool context_came_late() const { return context_came_late_; }
+
+ private:
+    struct Held {
+        std::size_t end;  // in held_
+        XLogRecPtr position;
+        bool with_context;
+    };
+
+    void Hold(XLogRecPtr position, bool with_context);
+    void ReleaseHeld();
+    void CloseOpenRecord();
+    void OpenRecord(XLogRecPtr position, bool with_context);
+    void Send(bool last);
+
+    const Options* options_;
+    const TextEncoding* encoding_;
+    MemoryContext memory_;
+    SendFunction send_;
+    void* argument_;
+
+    JsonStream held_;     // records without tails, one behind the other
+    Held* held_records_;  // where they end
+    int held_count_;
+    int held_capacity_;
+    JsonStream message_;  // complete records, then the open one, which lacks `}`
+    bool has_open_record_;
+    XLogRecPtr open_position_;
+    JsonStream context_;      // the tail of the changes now: `,"context":…`
+    JsonStream raw_context_;  // the message it was made from, where that is kept
+    bool raw_context_kept_;
+    bool holding_;  // no context is known yet
+    bool context_seen_;
+    bool context_came_late_;
+    bool released_without_context_;
+    bool sent_;
+};
+
+}  // namespace bemi

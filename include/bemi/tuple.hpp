@@ -1,0 +1,54 @@
+// The tuples of one change, and their images.
+#pragma once
+
+#include "bemi/json_writer.hpp"
+#include "bemi/relation.hpp"
+
+namespace bemi {
+
+enum Image { kBefore, kAfter, kImageCount };
+
+// Why a value is not in the images; the strongest reason of a column is the last of these.
+enum class Missing : std::uint8_t { kNone, kToast, kSize, kError, kMasked, kMaskedChanged };
+
+// One change, taken apart: valid until the next row.
+struct Row {
+    RelationPlan* plan;
+    TransactionId xid;
+    bool present[kImageCount];
+    bool before_is_key;  // PostgreSQL logged only the columns of the replica identity
+    Datum* values[kImageCount];
+    bool* nulls[kImageCount];
+    Missing* missing;  // per column of the plan
+    bool any_missing;
+    // Values that do not fit into the record, per column of the plan; nullptr where all do.
+    bool* left_out[kImageCount];
+};
+
+// Allocates in the current memory context what the row needs beyond the tuples themselves. Either
+// tuple may be nullptr. Takes unchanged TOAST values from the old tuple where it holds them.
+void LoadRow(Row* row, RelationPlan* plan, TransactionId xid, TupleDesc descriptor,
+             HeapTuple old_tuple, HeapTuple new_tuple);
+
+// Whether an UPDATE has changed something, and only columns that are to be ignored. Where
+// PostgreSQL did not log the old row nobody can tell, and the answer is no.
+bool ChangesOnlyIgnored(const Row& row);
+
+// Whether the image holds (or would, but for a mask) a column.
+bool HasColumn(const Row& row, Image image, bool in_identity);
+
+// `,"before":{…},"after":{…}`. Fills in `missing`. False where the stream's limit or jsonb's own
+// limits were passed: what was written is then of no use.
+bool WriteImages(JsonStream& out, Row& row);
+
+// No value that could be written is: only the frame of the record is left.
+void LeaveOutAll(Row& row);
+
+// Chooses the values to leave out so that the others take at most `room` bytes: first those that
+// do not fit alone, then the largest ones before compression, of equals the first column's, before
+// its `after`. A rule on the row alone: decoding it again leaves out the same. After LeaveOutAll.
+void LeaveOutLargest(JsonStream& scratch, Row& row, std::size_t room);
+
+const char* MissingName(Missing reason);
+
+}  // namespace bemi

@@ -1,0 +1,75 @@
+// One Datum → JSON, as to_jsonb gives it under the contract's settings. What can be known of a
+// type is found out once, in a ValuePlan; writing a value then looks up nothing.
+#pragma once
+
+#include "bemi/dependency.hpp"
+#include "bemi/encoding.hpp"
+#include "bemi/json_writer.hpp"
+#include "bemi/pg.hpp"
+
+namespace bemi {
+
+struct ValuePlan;
+using WriteFunction = void (*)(JsonStream& out, Datum value, ValuePlan& plan);
+
+enum class JsonKind {
+    kString,   // always a JSON string
+    kNumber,   // a JSON number whose text jsonb keeps, or a string ("NaN")
+    kLiteral,  // true or false
+    kOther,    // anything; jsonb's text may differ from what is written
+};
+
+struct CompositePlan;
+
+struct ValuePlan {
+    WriteFunction write;
+    JsonKind kind;
+    // Runs code that is not the server's own: to be called under a guard.
+    bool guarded;
+    // Calls an output function that looks at settings: ApplyOutputSettings first.
+    bool uses_settings;
+    Oid type;  // of a domain: its base type
+    int16 length;
+    bool by_value;
+    char alignment;
+    const TextEncoding* encoding;
+    FmgrInfo output;           // where `write` calls the type's output function
+    ValuePlan* element;        // of an array
+    CompositePlan* composite;  // of a composite type
+};
+
+struct ValueOptions {
+    const TextEncoding* encoding;
+    bool quote_bigint;
+    bool quote_numeric;
+};
+
+// Makes the plan of a type in the current memory context, which must live as long as the plan.
+// Reads catalogs.
+void PlanValue(ValuePlan* plan, Oid type, const ValueOptions& options,
+               DependencyList& dependencies);
+
+// Writes a value that is not NULL and, if of variable length, neither compressed nor out of line.
+// May set the stream's flags; raises an ERROR only where the type's output function does.
+inline void WriteValue(JsonStream& out, Datum value, ValuePlan& plan) {
+    plan.write(out, value, plan);
+}
+
+// `2026-01-02T03:04:05.678901+00:00`: always six digits of microseconds, always UTC; at most
+// kMaxTimestampLength bytes. `time` must be finite and in range, as a commit's is.
+constexpr int kMaxTimestampLength = 48;
+char* PutCommitTime(char* to, TimestampTz time);
+
+// `,"name":` of a member of an image, in the current memory context.
+std::string_view MemberLabel(const TextEncoding& encoding, const char* name);
+
+// Whether a value of variable length is compressed or out of line, in memory or on disk.
+inline bool IsToasted(Datum value) {
+    const void* pointer = DatumGetPointer(value);
+    return VARATT_IS_EXTERNAL(pointer) || VARATT_IS_COMPRESSED(pointer);
+}
+
+// Bytes that the value takes, uncompressed; what decides which values are left out for their size.
+std::size_t RawSize(Datum value, int16 type_length);
+
+}  // namespace bemi

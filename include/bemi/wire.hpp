@@ -1,0 +1,46 @@
+// What the plugin and those who read its records agree on: key names, prefix, limits.
+// Knows neither PostgreSQL nor rapidjson.
+#pragma once
+
+#include <cstddef>
+
+namespace bemi::wire {
+
+inline constexpr int kFormatVersion = 1;
+inline constexpr char kContextPrefix[] = "_bemi";
+
+// Names of the keys of a record, in the order in which they are written.
+inline constexpr char kOperation[] = "operation";
+inline constexpr char kDatabase[] = "database";
+inline constexpr char kSchema[] = "schema";
+inline constexpr char kTable[] = "table";
+inline constexpr char kPartition[] = "partition";
+inline constexpr char kPrimaryKey[] = "primary_key";
+inline constexpr char kPreviousKey[] = "previous_key";
+inline constexpr char kBefore[] = "before";
+inline constexpr char kAfter[] = "after";
+inline constexpr char kIdentity[] = "identity";
+inline constexpr char kMissing[] = "missing";
+inline constexpr char kPrefix[] = "prefix";
+inline constexpr char kContent[] = "content";
+inline constexpr char kOrigin[] = "origin";
+inline constexpr char kCommittedAt[] = "committed_at";
+inline constexpr char kTransactionId[] = "transaction_id";
+inline constexpr char kPosition[] = "position";
+inline constexpr char kCommitPosition[] = "commit_position";
+inline constexpr char kSequence[] = "sequence";
+inline constexpr char kContext[] = "context";
+inline constexpr char kContextError[] = "context_error";
+inline constexpr char kLast[] = "last";
+
+// Values that jsonb refuses to hold, from the server's jsonb.h: bytes of one array's or object's
+// content, and the elements and members that its parser can gather in one allocation.
+inline constexpr std::size_t kMaxJsonbBytes = 0x0FFFFFFF;
+inline constexpr std::size_t kMaxJsonbElements = 33554432;
+inline constexpr std::size_t kMaxJsonbMembers = 16777216;
+
+// Deepest nesting: of a context, and of a json value that is still embedded.
+inline constexpr int kMaxContextDepth = 64;
+inline constexpr int kMaxValueDepth = 1000;
+
+}  // namespace bemi::wire

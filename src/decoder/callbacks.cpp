@@ -1,0 +1,258 @@
+// What PostgreSQL calls for every transaction and change: switch to our memory, ask the rooms below
+// what is to be written, hand it to the server.
+
+#include "bemi/callbacks.hpp"
+#include "bemi/session.hpp"
+
+namespace bemi {
+
+namespace {
+
+// Changes after which the server is asked to tell the consumer that we are still at work.
+constexpr int kQuietChanges = 100;
+
+// The server never gives back memory that one very large message needed.
+constexpr int kKeptOutput = 1 << 20;
+
+Session* SessionOf(LogicalDecodingContext* ctx) {
+    return static_cast<Session*>(ctx->output_plugin_private);
+}
+
+// Our memory is current for as long as a callback runs, and what a row needed goes with it. An
+// ERROR leaves no such object behind that would have to be destroyed: the whole decoding ends.
+struct RowScope {
+    MemoryContext previous;
+    MemoryContext row;
+};
+RowScope EnterRow(Session* session) {
+    return {MemoryContextSwitchTo(session->row_memory), session->row_memory};
+}
+void LeaveRow(const RowScope& scope) {
+    MemoryContextSwitchTo(scope.previous);
+    MemoryContextReset(scope.row);
+}
+
+void GiveBackOutput(LogicalDecodingContext* ctx) {
+    if (ctx->out->maxlen <= kKeptOutput)
+        return;
+    const MemoryContext previous = MemoryContextSwitchTo(ctx->context);
+    pfree(ctx->out->data);
+    initStringInfo(ctx->out);
+    MemoryContextSwitchTo(previous);
+}
+
+// A consumer that confirms the transaction's end never sees the transaction again: only the message
+// with its last record may carry that LSN. All others carry their own position, also when they are
+// written from the commit callback, where the server has the end at hand.
+void SendMessage(void* argument, std::string_view message, XLogRecPtr position, bool last) {
+    LogicalDecodingContext* const ctx = static_cast<LogicalDecodingContext*>(argument);
+    const XLogRecPtr location = ctx->write_location;
+    if (!last)
+        ctx->write_location = position;
+    OutputPluginPrepareWrite(ctx, true);
+    appendBinaryStringInfo(ctx->out, message.data(), static_cast<int>(message.size()));
+    OutputPluginWrite(ctx, true);
+    ctx->write_location = location;
+    GiveBackOutput(ctx);
+    SessionOf(ctx)->quiet_changes = 0;
+}
+
+// A consumer hears nothing while changes are filtered out or held back; 16 and later tell it.
+void StayAlive(LogicalDecodingContext* ctx, Session* session) {
+    if (kServerReportsProgress || ++session->quiet_changes < kQuietChanges)
+        return;
+    UpdateProgress(ctx, false);
+    session->quiet_changes = 0;
+}
+
+void Startup(LogicalDecodingContext* ctx, OutputPluginOptions* options, bool is_init) {
+    options->output_type = OUTPUT_PLUGIN_TEXTUAL_OUTPUT;
+    options->receive_rewrites = false;
+    ctx->streaming = false;
+    ctx->twophase = false;
+    // A slot that is just being made has no options.
+    ctx->output_plugin_private =
+        StartSession(ctx->context, is_init ? NIL : ctx->output_plugin_options);
+}
+
+void Shutdown(LogicalDecodingContext* ctx) {
+    if (RelationPlans::Current() == &SessionOf(ctx)->plans)
+        RelationPlans::SetCurrent(nullptr);
+}
+
+void Begin(LogicalDecodingContext* ctx, ReorderBufferTXN* txn) {
+    Session* const session = SessionOf(ctx);
+    const bool first = !session->prepared;
+    RefreshSession(session);
+    if (first)
+        session->queue.Init(session->options, session->encoding, session->memory, SendMessage, ctx);
+    session->queue.Begin();
+    session->skipped = session->options.local_origin_only && txn->origin_id != InvalidRepOriginId;
+    session->sequence = 0;
+    session->settings_applied = false;
+    session->fragments_made = false;
+}
+
+uint64 FullTransactionIdOf(TransactionId xid) {
+    const FullTransactionId next = ReadNextFullTransactionId();
+    uint32 epoch = EpochFromFullTransactionId(next);
+    if (xid > XidFromFullTransactionId(next))
+        epoch--;
+    return U64FromFullTransactionId(FullTransactionIdFromEpochAndXid(epoch, xid));
+}
+
+// The origin's name; its number where it was dropped since.
+const char* OriginName(RepOriginId origin) {
+    char* name;
+    if (origin == InvalidRepOriginId)
+        return nullptr;
+    if (replorigin_by_oid(origin, true, &name))
+        return name;
+    return psprintf("%u", static_cast<unsigned>(origin));
+}
+
+const TransactionFragments* FragmentsOf(Session* session, const ReorderBufferTXN* txn) {
+    if (!session->fragments_made) {
+        const MemoryContext previous = MemoryContextSwitchTo(session->transaction_memory);
+        session->fragments =
+            MakeFragments({&session->encoding, OriginName(txn->origin_id), CommitTime(txn),
+                           FullTransactionIdOf(txn->xid), txn->final_lsn});
+        session->fragments_made = true;
+        MemoryContextSwitchTo(previous);
+    }
+    return &session->fragments;
+}
+
+RelationPlan* PlanOf(Session* session, Relation relation) {
+    RelationPlan* plan = session->plans.Find(RelationGetRelid(relation));
+    if (!plan->valid)
+        PlanRelation(plan, relation, session->filter, session->encoding, session->database,
+                     session->plans.memory());
+    return plan;
+}
+
+bool Wants(const Session* session, Operation operation) {
+    return !session->skipped && (session->options.operations & (1u << operation)) != 0;
+}
+
+Operation OperationOf(const ReorderBufferChange* change) {
+    switch (change->action) {
+        case REORDER_BUFFER_CHANGE_INSERT:
+            return kCreate;
+        case REORDER_BUFFER_CHANGE_UPDATE:
+            return kUpdate;
+        case REORDER_BUFFER_CHANGE_DELETE:
+            return kDelete;
+        default:
+            elog(ERROR, "unexpected action %d of a change", static_cast<int>(change->action));
+            pg_unreachable();
+    }
+}
+
+void WriteChange(Session* session, const ReorderBufferTXN* txn, Relation relation,
+                 const ReorderBufferChange* change, Operation operation) {
+    RelationPlan* plan = PlanOf(session, relation);
+    if (!plan->emitted)
+        return;
+    if (plan->uses_settings && !session->settings_applied) {
+        ApplyOutputSettings();
+        session->settings_applied = true;
+    }
+    Row row;
+    LoadRow(&row, plan, txn->xid, RelationGetDescr(relation),
+            operation == kCreate ? nullptr : ChangeTuple(change->data.tp.oldtuple),
+            operation == kDelete ? nullptr : ChangeTuple(change->data.tp.newtuple));
+    if (operation == kUpdate && ChangesOnlyIgnored(row))
+        return;
+    const RecordPlace place = {FragmentsOf(session, txn), change->lsn, session->sequence};
+    WriteRowRecord(session->queue.BeginRecord(), session->scratch, row, operation, place,
+                   session->options.max_record_size);
+    session->queue.EndRecord(change->lsn, true);
+}
+
+void Change(LogicalDecodingContext* ctx, ReorderBufferTXN* txn, Relation relation,
+            ReorderBufferChange* change) {
+    Session* const session = SessionOf(ctx);
+    const Operation operation = OperationOf(change);
+    session->sequence++;
+    if (Wants(session, operation)) {
+        const RowScope scope = EnterRow(session);
+        WriteChange(session, txn, relation, change, operation);
+        LeaveRow(scope);
+    }
+    StayAlive(ctx, session);
+}
+
+void Truncate(LogicalDecodingContext* ctx, ReorderBufferTXN* txn, int relation_count,
+              Relation relations[], ReorderBufferChange* change) {
+    Session* const session = SessionOf(ctx);
+    const RowScope scope = EnterRow(session);
+    for (int i = 0; i < relation_count; i++) {
+        session->sequence++;
+        const RelationPlan* plan =
+            Wants(session, kTruncate) ? PlanOf(session, relations[i]) : nullptr;
+        if (plan == nullptr || !plan->emitted)
+            continue;
+        const RecordPlace place = {FragmentsOf(session, txn), change->lsn, session->sequence};
+        WriteTruncateRecord(session->queue.BeginRecord(), *plan, place);
+        session->queue.EndRecord(change->lsn, true);
+    }
+    LeaveRow(scope);
+    StayAlive(ctx, session);
+}
+
+void TakeContext(Session* session, const ReorderBufferTXN* txn, std::string_view content) {
+    session->queue.SetContext(content);
+    if (session->queue.context_came_late())
+        ereport(LOG,
+                (errmsg("application context of transaction %u came too late for its first changes",
+                        txn->xid),
+                 errdetail("More than context_hold bytes of records had gone out without one."),
+                 errhint("Write the context before the first change, or raise context_hold.")));
+}
+
+void EmitMessage(Session* session, const ReorderBufferTXN* txn, const Message& message,
+                 XLogRecPtr position) {
+    const RecordPlace place = {FragmentsOf(session, txn), position, 0};
+    WriteMessageRecord(session->queue.BeginRecord(), message, session->encoding, session->database,
+                       place, session->options.max_record_size);
+    session->queue.EndRecord(position, false);
+}
+
+// A message that is not transactional belongs to no change and has no place among the records.
+void LogicalMessage(LogicalDecodingContext* ctx, ReorderBufferTXN* txn, XLogRecPtr position,
+                    bool transactional, const char* prefix, Size size, const char* content) {
+    Session* const session = SessionOf(ctx);
+    if (!transactional || session->skipped)
+        return;
+    const RowScope scope = EnterRow(session);
+    const Message message = {prefix, {content, size}};
+    if (message.prefix == session->options.context_prefix)
+        TakeContext(session, txn, message.content);
+    if (EmitsMessage(session->options, message.prefix))
+        EmitMessage(session, txn, message, position);
+    LeaveRow(scope);
+    StayAlive(ctx, session);
+}
+
+void Commit(LogicalDecodingContext* ctx, ReorderBufferTXN*, XLogRecPtr) {
+    Session* const session = SessionOf(ctx);
+    const bool sent = session->queue.Commit();
+    if (!sent)
+        UpdateProgress(ctx, true);
+    MemoryContextReset(session->transaction_memory);
+}
+
+}  // namespace
+
+void SetCallbacks(OutputPluginCallbacks* callbacks) {
+    callbacks->startup_cb = Startup;
+    callbacks->begin_cb = Begin;
+    callbacks->change_cb = Change;
+    callbacks->truncate_cb = Truncate;
+    callbacks->message_cb = LogicalMessage;
+    callbacks->commit_cb = Commit;
+    callbacks->shutdown_cb = Shutdown;
+}
+
+}  // namespace bemi

@@ -1,0 +1,201 @@
+// The grammar of a record; * marks what is there only where it applies:
+//
+//   record   = opening key [previous*] before after [identity*] [missing*] place tail
+//   opening  = {"operation":…,"database":…,"schema":…,"table":…[,"partition":…]*,"primary_key":
+//   place    = [,"origin":…]*,"committed_at":…,"transaction_id":…,"position":…
+//              ,"commit_position":…,"sequence":…
+//   message  = {"operation":"MESSAGE","database":… [missing*] ,"prefix":…[,"content":…] place tail
+//   tail     = [,"context":…[,"context_error":…]*] [,"last":true]* }
+//
+// The tail is the transaction's: it may be known only later.
+
+#include <cstring>
+
+#include "bemi/key.hpp"
+#include "bemi/record.hpp"
+#include "bemi/wire.hpp"
+
+namespace bemi {
+
+namespace {
+
+// The shortest tail is part of a record's size; a longer context comes on top.
+constexpr std::size_t kTailSize = sizeof(",\"context\":{},\"last\":true}");
+
+void WriteName(JsonStream& out, const char* key) {
+    out.Append(",\"");
+    out.Append(std::string_view(key));
+    out.Append("\":");
+}
+
+// Text where it is valid text, else its bytes.
+void WriteContent(JsonStream& out, std::string_view content, const TextEncoding& encoding) {
+    const bool is_text =
+        content.find('\0') == std::string_view::npos &&
+        pg_verify_mbstr(encoding.server, content.data(), static_cast<int>(content.size()), true);
+    if (is_text && ToUtf8(encoding, content).valid) {
+        WriteText(out, encoding, content);
+        return;
+    }
+    out.Append("{\"base64\":\"");
+    const int room = pg_b64_enc_len(static_cast<int>(Min(content.size(), JsonStream::kMaxLength)));
+    if (!out.Fits(static_cast<std::size_t>(room)))
+        return;
+    char* to = out.Reserve(static_cast<std::size_t>(room));
+    const int length = pg_b64_encode(content.data(), static_cast<int>(content.size()), to, room);
+    out.SetEnd(to + length);
+    out.Append("\"}");
+}
+
+void WriteIdentity(JsonStream& out, Identity identity) {
+    switch (identity) {
+        case Identity::kFull:
+            return;
+        case Identity::kDefault:
+            out.Append(",\"identity\":\"default\"");
+            return;
+        case Identity::kIndex:
+            out.Append(",\"identity\":\"index\"");
+            return;
+        case Identity::kNothing:
+            out.Append(",\"identity\":\"nothing\"");
+            return;
+    }
+}
+
+void WriteMissing(JsonStream& out, const Row& row) {
+    const std::size_t start = out.length();
+    WriteName(out, wire::kMissing);
+    const std::size_t brace = out.length();
+    for (int i = 0; i < row.plan->column_count; i++) {
+        if (row.missing[i] == Missing::kNone)
+            continue;
+        out.Append(row.plan->columns[i].label);
+        out.Put('"');
+        out.Append(std::string_view(MissingName(row.missing[i])));
+        out.Put('"');
+    }
+    if (out.length() == brace) {
+        out.Rewind(start);
+        return;
+    }
+    out.data()[brace] = '{';
+    out.Put('}');
+}
+
+void WritePlace(JsonStream& out, const RecordPlace& place, bool with_sequence) {
+    out.Append(place.transaction->before_position);
+    WriteUnsigned(out, place.position);
+    out.Append(place.transaction->after_position);
+    if (!with_sequence)
+        return;
+    WriteName(out, wire::kSequence);
+    WriteUnsigned(out, place.sequence);
+}
+
+bool WriteRow(JsonStream& out, Row& row, Operation operation, const RecordPlace& place) {
+    out.Append(row.plan->openings[operation]);
+    WriteKey(out, row, operation == kDelete ? kBefore : kAfter);
+    if (operation == kUpdate && KeyChanged(row)) {
+        WriteName(out, wire::kPreviousKey);
+        WriteKey(out, row, kBefore);
+    }
+    if (!WriteImages(out, row))
+        return false;
+    if (operation != kCreate)
+        WriteIdentity(out, row.plan->identity);
+    if (row.any_missing)
+        WriteMissing(out, row);
+    WritePlace(out, place, true);
+    return !out.overflowed();
+}
+
+// `,"origin":…,"committed_at":…,"transaction_id":…,"position":`
+std::string_view BeforePosition(const TransactionFacts& facts) {
+    JsonStream out;
+    out.Init(CurrentMemoryContext, !facts.encoding->is_utf8());
+    if (facts.origin != nullptr) {
+        WriteName(out, wire::kOrigin);
+        WriteText(out, *facts.encoding, facts.origin);
+    }
+    WriteName(out, wire::kCommittedAt);
+    char* to = out.Reserve(kMaxTimestampLength + 16);
+    *to++ = '"';
+    to = PutCommitTime(to, facts.committed_at);
+    *to++ = '"';
+    out.SetEnd(to);
+    WriteName(out, wire::kTransactionId);
+    WriteUnsigned(out, facts.transaction_id);
+    WriteName(out, wire::kPosition);
+    return out.view();
+}
+
+std::string_view AfterPosition(const TransactionFacts& facts) {
+    JsonStream out;
+    out.Init(CurrentMemoryContext, true);
+    WriteName(out, wire::kCommitPosition);
+    WriteUnsigned(out, facts.commit_position);
+    return out.view();
+}
+
+}  // namespace
+
+void WriteRowRecord(JsonStream& out, JsonStream& scratch, Row& row, Operation operation,
+                    const RecordPlace& place, std::size_t max_size) {
+    const std::size_t start = out.length();
+    const std::size_t room = max_size - kTailSize;
+    out.Mark();
+    out.SetLimit(start + room);
+    if (!WriteRow(out, row, operation, place)) {
+        // What remains when every value goes is what the values have to share the room with.
+        out.SetLimit(JsonStream::kMaxLength);
+        out.Rewind(start);
+        LeaveOutAll(row);
+        (void)WriteRow(out, row, operation, place);
+        const std::size_t frame = out.length() - start;
+        out.Rewind(start);
+        LeaveOutLargest(scratch, row, room > frame ? room - frame : 0);
+        (void)WriteRow(out, row, operation, place);
+    }
+    out.SetLimit(JsonStream::kMaxLength);
+}
+
+void WriteTruncateRecord(JsonStream& out, const RelationPlan& plan, const RecordPlace& place) {
+    out.Append(plan.openings[kTruncate]);
+    out.Append("null,\"before\":{},\"after\":{}");
+    WritePlace(out, place, true);
+}
+
+void WriteMessageRecord(JsonStream& out, const Message& message, const TextEncoding& encoding,
+                        std::string_view database, const RecordPlace& place, std::size_t max_size) {
+    const std::size_t start = out.length();
+    const auto write = [&](bool with_content) {
+        out.Append("{\"operation\":\"MESSAGE\",\"database\":");
+        WriteText(out, encoding, database);
+        if (!with_content)
+            out.Append(",\"missing\":{\"content\":\"size\"}");
+        WriteName(out, wire::kPrefix);
+        WriteText(out, encoding, message.prefix);
+        if (with_content) {
+            WriteName(out, wire::kContent);
+            WriteContent(out, message.content, encoding);
+        }
+        WritePlace(out, place, false);
+    };
+    out.Mark();
+    out.SetLimit(start + max_size - kTailSize);
+    write(true);
+    if (out.overflowed()) {
+        out.SetLimit(JsonStream::kMaxLength);
+        out.Mark();
+        out.Rewind(start);
+        write(false);
+    }
+    out.SetLimit(JsonStream::kMaxLength);
+}
+
+TransactionFragments MakeFragments(const TransactionFacts& facts) {
+    return {BeforePosition(facts), AfterPosition(facts)};
+}
+
+}  // namespace bemi

@@ -1,0 +1,117 @@
+// Settings of the server (bemi.*), and those that output functions look at.
+
+#include <cstring>
+#include <string_view>
+
+#include "bemi/settings.hpp"
+
+namespace bemi {
+
+namespace {
+
+struct ServerSetting {
+    const char* name;
+    const char* description;
+    char* value;
+    GucStringCheckHook check;
+};
+
+bool CheckPatterns(const char* value, int max_names) {
+    if (value == nullptr || *value == '\0')
+        return true;
+    PatternList list;
+    const char* error = ParsePatterns(value, max_names, &list);
+    if (error != nullptr)
+        GUC_check_errdetail("%s", error);
+    return error == nullptr;
+}
+
+bool CheckTablePatterns(char** value, void**, GucSource) {
+    return CheckPatterns(*value, 2);
+}
+bool CheckColumnPatterns(char** value, void**, GucSource) {
+    return CheckPatterns(*value, 3);
+}
+
+// The server writes the present values into these.
+ServerSetting server_settings[] = {
+    {"bemi.exclude_tables", "Tables whose changes bemi_decoder never emits.", nullptr,
+     CheckTablePatterns},
+    {"bemi.exclude_columns", "Columns that bemi_decoder never emits.", nullptr,
+     CheckColumnPatterns},
+    {"bemi.mask_columns", "Columns whose values bemi_decoder never emits.", nullptr,
+     CheckColumnPatterns},
+};
+
+bool IsServerSetting(std::string_view name) {
+    for (const ServerSetting& setting : server_settings) {
+        if (name == setting.name)
+            return true;
+    }
+    return false;
+}
+
+// Before the library is loaded its settings are placeholders that anybody may set. One given with
+// the connection hides the administrator's value, and defining the real setting would refuse the
+// one without bringing back the other.
+void RefuseOverrides() {
+    ForEachSetting([](const config_generic* setting) {
+        if (setting->reset_source != PGC_S_CLIENT || setting->reset_scontext == PGC_SU_BACKEND ||
+            setting->reset_scontext == PGC_SUSET || !IsServerSetting(setting->name))
+            return;
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("permission denied to set parameter \"%s\"", setting->name),
+                        errhint("Connect without setting it.")));
+    });
+}
+
+struct OutputSetting {
+    const char* name;
+    const char* value;
+};
+
+const OutputSetting kOutputSettings[] = {
+    {"DateStyle", "ISO, MDY"}, {"IntervalStyle", "postgres"}, {"TimeZone", "UTC"},
+    {"bytea_output", "hex"},   {"extra_float_digits", "1"},   {"lc_monetary", "C"},
+    {"xmlbinary", "base64"},   {"search_path", ""},           {"quote_all_identifiers", "off"},
+    {"xmloption", "content"},
+};
+
+}  // namespace
+
+void DefineServerSettings() {
+    RefuseOverrides();
+    for (ServerSetting& setting : server_settings) {
+        DefineCustomStringVariable(setting.name, setting.description,
+                                   "Comma-separated patterns, added to those of the consumer.",
+                                   &setting.value, "", PGC_SUSET, 0, setting.check, nullptr,
+                                   nullptr);
+    }
+}
+
+ServerSettings CurrentServerSettings() {
+    auto value = [](int i) {
+        const char* text = server_settings[i].value;
+        return text != nullptr ? text : "";
+    };
+    return {value(0), value(1), value(2)};
+}
+
+PatternList ParseServerSetting(const char* value, int max_names) {
+    PatternList list = {};
+    if (*value != '\0') {
+        const char* error = ParsePatterns(value, max_names, &list);
+        if (error != nullptr)
+            elog(ERROR, "invalid patterns \"%s\" in a server setting: %s", value, error);
+    }
+    return list;
+}
+
+void ApplyOutputSettings() {
+    for (const OutputSetting& setting : kOutputSettings) {
+        (void)set_config_option(setting.name, setting.value, PGC_SUSET, PGC_S_SESSION,
+                                GUC_ACTION_SAVE, true, 0, false);
+    }
+}
+
+}  // namespace bemi

@@ -1,0 +1,136 @@
+// Holding records back until their context is known, and the last one until the commit.
+
+#include "bemi/text.hpp"
+#include "bemi/transaction.hpp"
+
+namespace bemi {
+
+void RecordQueue::Init(const Options& options, const TextEncoding& encoding, MemoryContext memory,
+                       SendFunction send, void* argument) {
+    options_ = &options;
+    encoding_ = &encoding;
+    memory_ = memory;
+    send_ = send;
+    argument_ = argument;
+    const bool ascii_only = !encoding.is_utf8();
+    held_.Init(memory, ascii_only);
+    message_.Init(memory, ascii_only);
+    context_.Init(memory, ascii_only);
+    raw_context_.Init(memory, false);
+    held_capacity_ = 64;
+    held_records_ = static_cast<Held*>(
+        MemoryContextAlloc(memory, sizeof(Held) * static_cast<Size>(held_capacity_)));
+}
+
+void RecordQueue::Begin() {
+    held_.Clear();
+    message_.Clear();
+    context_.Clear();
+    context_.Append(kNoContext);
+    raw_context_.Clear();
+    raw_context_kept_ = false;
+    held_count_ = 0;
+    has_open_record_ = false;
+    holding_ = !options_->preceding_context_only && options_->context_hold > 0;
+    context_seen_ = false;
+    context_came_late_ = false;
+    released_without_context_ = false;
+    sent_ = false;
+}
+
+JsonStream& RecordQueue::BeginRecord() {
+    if (holding_)
+        return held_;
+    CloseOpenRecord();
+    return message_;
+}
+
+void RecordQueue::EndRecord(XLogRecPtr position, bool with_context) {
+    if (!holding_) {
+        OpenRecord(position, with_context);
+        return;
+    }
+    Hold(position, with_context);
+    if (held_.length() > options_->context_hold) {
+        released_without_context_ = true;
+        ReleaseHeld();
+    }
+}
+
+void RecordQueue::Hold(XLogRecPtr position, bool with_context) {
+    if (held_count_ == held_capacity_) {
+        held_capacity_ *= 2;
+        held_records_ = static_cast<Held*>(
+            repalloc(held_records_, sizeof(Held) * static_cast<Size>(held_capacity_)));
+    }
+    held_records_[held_count_++] = {held_.length(), position, with_context};
+}
+
+// Everything that was held goes the way of any other record, with the context that is known now.
+void RecordQueue::ReleaseHeld() {
+    holding_ = false;
+    std::size_t start = 0;
+    for (int i = 0; i < held_count_; i++) {
+        const Held& record = held_records_[i];
+        CloseOpenRecord();
+        message_.Append(First(Behind(held_.view(), start), record.end - start));
+        OpenRecord(record.position, record.with_context);
+        start = record.end;
+    }
+    held_.Clear();
+    held_count_ = 0;
+}
+
+void RecordQueue::OpenRecord(XLogRecPtr position, bool with_context) {
+    if (with_context)
+        message_.Append(context_.view());
+    has_open_record_ = true;
+    open_position_ = position;
+}
+
+// Another record follows: the open one is complete, and goes out once the message is full.
+void RecordQueue::CloseOpenRecord() {
+    if (!has_open_record_)
+        return;
+    message_.Put('}');
+    has_open_record_ = false;
+    if (message_.length() >= options_->batch_size)
+        Send(false);
+    else
+        message_.Put('\n');
+}
+
+void RecordQueue::Send(bool last) {
+    send_(argument_, message_.view(), open_position_, last);
+    message_.Clear();
+    sent_ = true;
+}
+
+void RecordQueue::SetContext(std::string_view message) {
+    // The packages that write one message per row write the same bytes each time.
+    if (!raw_context_kept_ || raw_context_.view() != message) {
+        raw_context_.Clear();
+        raw_context_kept_ = message.size() <= options_->max_context_size;
+        if (raw_context_kept_)
+            raw_context_.Append(message);
+        context_.Clear();
+        WriteContext(context_, message, *encoding_, options_->max_context_size);
+    }
+    context_came_late_ = released_without_context_ && !context_seen_;
+    context_seen_ = true;
+    if (holding_)
+        ReleaseHeld();
+}
+
+bool RecordQueue::Commit() {
+    if (holding_)
+        ReleaseHeld();
+    if (has_open_record_) {
+        message_.Append(",\"last\":true}");
+        Send(true);
+    }
+    held_.Clear();
+    return sent_;
+}
+
+}  // namespace bemi

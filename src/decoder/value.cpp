@@ -1,0 +1,170 @@
+// Which writer a type gets: the decisions of to_jsonb (jsonb.c, jsonb_categorize_type), made once.
+
+#include "value_writers.hpp"
+
+namespace bemi {
+
+namespace {
+
+struct BuiltIn {
+    Oid type;
+    WriteFunction write;
+    JsonKind kind;
+};
+
+const BuiltIn kBuiltIns[] = {
+    {BOOLOID, WriteBool, JsonKind::kLiteral},
+    {INT2OID, WriteInt2, JsonKind::kNumber},
+    {INT4OID, WriteInt4, JsonKind::kNumber},
+    {INT8OID, WriteInt8, JsonKind::kNumber},
+    {FLOAT4OID, WriteFloat4, JsonKind::kOther},
+    {FLOAT8OID, WriteFloat8, JsonKind::kOther},
+    {NUMERICOID, WriteNumeric, JsonKind::kNumber},
+    {TEXTOID, WriteVarlenaText, JsonKind::kString},
+    {VARCHAROID, WriteVarlenaText, JsonKind::kString},
+    {BPCHAROID, WriteVarlenaText, JsonKind::kString},
+    {NAMEOID, WriteName, JsonKind::kString},
+    {BYTEAOID, WriteBytea, JsonKind::kString},
+    {UUIDOID, WriteUuid, JsonKind::kString},
+    {DATEOID, WriteDate, JsonKind::kString},
+    {TIMESTAMPOID, WriteTimestamp, JsonKind::kString},
+    {TIMESTAMPTZOID, WriteTimestampTz, JsonKind::kString},
+    {JSONOID, WriteJson, JsonKind::kOther},
+    {JSONBOID, WriteJsonb, JsonKind::kOther},
+};
+
+const BuiltIn* FindBuiltIn(Oid type) {
+    for (const BuiltIn& built_in : kBuiltIns) {
+        if (built_in.type == type)
+            return &built_in;
+    }
+    return nullptr;
+}
+
+// Types whose output functions look at no setting.
+bool IgnoresSettings(Oid type) {
+    switch (type) {
+        case CHAROID:
+        case OIDOID:
+        case TIMEOID:
+        case TIMETZOID:
+        case INETOID:
+        case CIDROID:
+        case MACADDROID:
+        case MACADDR8OID:
+        case BITOID:
+        case VARBITOID:
+        case XID8OID:
+        case PG_LSNOID:
+        case TSVECTOROID:
+            return true;
+        default:
+            return false;
+    }
+}
+
+void PlanOutputFunction(ValuePlan* plan, DependencyList& dependencies) {
+    Oid function;
+    bool is_varlena;
+    getTypeOutputInfo(plan->type, &function, &is_varlena);
+    fmgr_info(function, &plan->output);
+    plan->write = WriteByOutputFunction;
+    plan->kind = JsonKind::kString;
+    plan->uses_settings = !IgnoresSettings(plan->type);
+    // A type of somebody's own, or one made from such (a range): its code may do anything.
+    plan->guarded = plan->type >= FirstNormalObjectId || function >= FirstNormalObjectId;
+    if (function >= FirstNormalObjectId)
+        dependencies.AddFunction(function);
+}
+
+void PlanArray(ValuePlan* plan, Oid element_type, const ValueOptions& options,
+               DependencyList& dependencies) {
+    plan->element = static_cast<ValuePlan*>(palloc0(sizeof(ValuePlan)));
+    PlanValue(plan->element, element_type, options, dependencies);
+    plan->write = WriteArray;
+    plan->kind = JsonKind::kOther;
+    plan->guarded = plan->element->guarded;
+    plan->uses_settings = plan->element->uses_settings;
+}
+
+void PlanComposite(ValuePlan* plan, const ValueOptions& options, DependencyList& dependencies) {
+    CompositePlan* composite = static_cast<CompositePlan*>(palloc0(sizeof(CompositePlan)));
+    TupleDesc descriptor = lookup_rowtype_tupdesc(plan->type, -1);
+    composite->descriptor = CreateTupleDescCopyConstr(descriptor);
+    ReleaseTupleDesc(descriptor);
+    const std::size_t natts = static_cast<std::size_t>(composite->descriptor->natts);
+    composite->labels = static_cast<std::string_view*>(palloc0(sizeof(std::string_view) * natts));
+    composite->fields = static_cast<ValuePlan*>(palloc0(sizeof(ValuePlan) * natts));
+    plan->write = WriteComposite;
+    plan->kind = JsonKind::kOther;
+    plan->composite = composite;
+    dependencies.AddRelation(get_typ_typrelid(plan->type));
+    for (std::size_t i = 0; i < natts; i++) {
+        const FormData_pg_attribute* attribute =
+            TupleDescAttr(composite->descriptor, static_cast<int>(i));
+        if (!IsStoredAttribute(attribute))
+            continue;
+        composite->labels[i] = MemberLabel(*options.encoding, NameStr(attribute->attname));
+        PlanValue(&composite->fields[i], attribute->atttypid, options, dependencies);
+        plan->guarded |= composite->fields[i].guarded;
+        plan->uses_settings |= composite->fields[i].uses_settings;
+    }
+}
+
+void QuoteNumbers(ValuePlan* plan, const ValueOptions& options) {
+    if (plan->type == INT8OID && options.quote_bigint)
+        plan->write = WriteInt8AsString;
+    if (plan->type == NUMERICOID && options.quote_numeric)
+        plan->write = WriteNumericAsString;
+}
+
+}  // namespace
+
+void PlanValue(ValuePlan* plan, Oid type, const ValueOptions& options,
+               DependencyList& dependencies) {
+    *plan = {};
+    if (type >= FirstNormalObjectId)
+        dependencies.AddType(type);
+    plan->type = getBaseType(type);
+    if (plan->type != type && plan->type >= FirstNormalObjectId)
+        dependencies.AddType(plan->type);
+    plan->encoding = options.encoding;
+    get_typlenbyvalalign(plan->type, &plan->length, &plan->by_value, &plan->alignment);
+
+    if (const BuiltIn* built_in = FindBuiltIn(plan->type)) {
+        plan->write = built_in->write;
+        plan->kind = built_in->kind;
+        QuoteNumbers(plan, options);
+        return;
+    }
+    const Oid element_type = get_element_type(plan->type);
+    if (OidIsValid(element_type)) {
+        PlanArray(plan, element_type, options, dependencies);
+    } else if (get_typtype(plan->type) == TYPTYPE_COMPOSITE) {
+        PlanComposite(plan, options, dependencies);
+    } else if (get_typtype(plan->type) == TYPTYPE_ENUM) {
+        plan->write = WriteEnum;
+        plan->kind = JsonKind::kString;
+    } else {
+        PlanOutputFunction(plan, dependencies);
+    }
+}
+
+std::string_view MemberLabel(const TextEncoding& encoding, const char* name) {
+    JsonStream label;
+    label.Init(CurrentMemoryContext, !encoding.is_utf8());
+    label.Put(',');
+    WriteText(label, encoding, name);
+    label.Put(':');
+    return label.view();
+}
+
+std::size_t RawSize(Datum value, int16 type_length) {
+    if (type_length == -1)
+        return toast_raw_datum_size(value);
+    if (type_length == -2)
+        return std::strlen(DatumGetCString(value)) + 1;
+    return static_cast<std::size_t>(type_length);
+}
+
+}  // namespace bemi
