@@ -6,7 +6,10 @@
 extern "C" {
 
 #pragma GCC visibility push(default)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 PG_MODULE_MAGIC;
+#pragma GCC diagnostic pop
 #pragma GCC visibility pop
 
 BEMI_EXPORT void _PG_init(void);

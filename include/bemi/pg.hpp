@@ -115,6 +115,20 @@ inline void ForEachSetting(Visit visit) {
         visit(settings[i]);
 }
 
+// Writes base64 to `to`, which has room for Base64Length(length); returns its end.
+inline std::size_t Base64Length(std::size_t length) {
+    return (length + 2) / 3 * 4;
+}
+inline char* PutBase64(char* to, const char* bytes, std::size_t length) {
+#if PG_VERSION_NUM >= 180000
+    const uint8* source = reinterpret_cast<const uint8*>(bytes);
+#else
+    const char* source = bytes;
+#endif
+    return to + pg_b64_encode(source, static_cast<int>(length), to,
+                              static_cast<int>(Base64Length(length)));
+}
+
 // Dropped columns have no value, and virtual generated ones (18 and later) are not stored.
 inline bool IsStoredAttribute(const FormData_pg_attribute* attribute) {
 #if PG_VERSION_NUM >= 180000

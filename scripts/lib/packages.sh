@@ -76,7 +76,11 @@ find_missing() {
     if ! have gcc || ! have g++; then need g++; fi
     have make || need make
     g++ -x c++ -E - <<<'#include <rapidjson/rapidjson.h>' >/dev/null 2>&1 || need rapidjson-dev
+    find_more_missing
 }
+
+# For a script that needs more than a build does.
+find_more_missing() { :; }
 
 nothing_missing() { ((${#MISSING[@]} == 0)) && [[ -z $MISSING_HEADERS ]]; }
 

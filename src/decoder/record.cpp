@@ -38,12 +38,10 @@ void WriteContent(JsonStream& out, std::string_view content, const TextEncoding&
         return;
     }
     out.Append("{\"base64\":\"");
-    const int room = pg_b64_enc_len(static_cast<int>(Min(content.size(), JsonStream::kMaxLength)));
-    if (!out.Fits(static_cast<std::size_t>(room)))
+    if (!out.Fits(Base64Length(content.size())))
         return;
-    char* to = out.Reserve(static_cast<std::size_t>(room));
-    const int length = pg_b64_encode(content.data(), static_cast<int>(content.size()), to, room);
-    out.SetEnd(to + length);
+    out.SetEnd(
+        PutBase64(out.Reserve(Base64Length(content.size())), content.data(), content.size()));
     out.Append("\"}");
 }
 
