@@ -101,7 +101,7 @@ void WriteComposed(JsonStream& out, const Row& row, Image image) {
 
 }  // namespace
 
-void WriteKey(JsonStream& out, const Row& row, Image image) {
+bool WriteKey(JsonStream& out, const Row& row, Image image) {
     const std::size_t start = out.length();
     out.Mark();
     if (HasKey(row, image)) {
@@ -110,11 +110,12 @@ void WriteKey(JsonStream& out, const Row& row, Image image) {
         else
             WriteComposed(out, row, image);
         if (out.failure() == nullptr && !out.overflowed())
-            return;
+            return true;
     }
     out.Mark();
     out.Rewind(start);
     out.Append("null");
+    return false;
 }
 
 bool KeyChanged(const Row& row) {

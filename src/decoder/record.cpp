@@ -95,8 +95,10 @@ bool WriteRow(JsonStream& out, Row& row, Operation operation, const RecordPlace&
     out.Append(row.plan->openings[operation]);
     WriteKey(out, row, operation == kDelete ? kBefore : kAfter);
     if (operation == kUpdate && KeyChanged(row)) {
+        const std::size_t start = out.length();
         WriteName(out, wire::kPreviousKey);
-        WriteKey(out, row, kBefore);
+        if (!WriteKey(out, row, kBefore))
+            out.Rewind(start);
     }
     if (!WriteImages(out, row))
         return false;
