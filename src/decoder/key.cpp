@@ -78,6 +78,8 @@ void WriteSingle(JsonStream& out, const Row& row, Image image) {
     WriteKeyColumn(text, row, image, column);
     if (text.failure() != nullptr)
         out.Fail(text.failure());
+    else if (text.view() == std::string_view("null"))
+        out.Fail("a null of JSON has no text");
     else if (text.length() > 0 && text.data()[0] == '"')
         out.Append(text.view());
     else
