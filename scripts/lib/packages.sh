@@ -127,7 +127,7 @@ require_a_way_to_install() {
     local yes=$1 system
     system=$(. /etc/os-release 2>/dev/null && printf '%s' "${PRETTY_NAME:-}") || true
     if ! have apt-get || ! have dpkg-query; then
-        die "$EXIT_UNSUPPORTED" "this is ${system:-not Debian}: I only know how to install on Debian and its relatives." \
+        die "$EXIT_UNSUPPORTED" "there is no apt here (${system:-an unknown system}), and this script knows no other way to install." \
             "Missing here (as Debian names it): $(missing_in_words)." \
             "Install that by hand and run this again, with PG_CONFIG=/path/to/pg_config where it is not in PATH."
     fi
