@@ -5,6 +5,14 @@
 
 namespace bemi {
 
+namespace {
+
+// What may be held of one position. Rows that directly follow a message come from one WAL record of
+// a page's size: what takes more than this has its TOAST values between, and is no such case.
+constexpr std::size_t kPositionHold = 16u << 20;
+
+}  // namespace
+
 void RecordQueue::Init(const Options& options, const TextEncoding& encoding, MemoryContext memory,
                        SendFunction send, void* argument) {
     options_ = &options;
@@ -58,7 +66,7 @@ void RecordQueue::EndRecord(XLogRecPtr position, bool with_context) {
         return;
     }
     Hold(position, with_context);
-    if (held_.length() <= options_->context_hold)
+    if (held_.length() <= (mode_ == Mode::kAwaitContext ? options_->context_hold : kPositionHold))
         return;
     if (mode_ == Mode::kAwaitContext) {
         released_without_context_ = true;
