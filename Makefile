@@ -42,6 +42,7 @@ REGRESS = \
 	types \
 	identities \
 	keys \
+	context \
 	extension \
 	track \
 	track_all \
