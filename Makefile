@@ -43,6 +43,8 @@ REGRESS = \
 	identities \
 	keys \
 	context \
+	subtransactions \
+	prepared \
 	extension \
 	track \
 	track_all \
