@@ -10,6 +10,7 @@ use Encode qw(encode);
 use FindBin;
 use lib "$FindBin::RealBin/lib";
 
+use BemiOracle;
 use BemiTest;
 use BemiValues;
 use BemiWorkload;
@@ -31,21 +32,14 @@ my $quoted = sql_name($database);
 $node->safe_psql('postgres', "CREATE DATABASE $quoted");
 my ($version) = $node->safe_psql('postgres', 'SHOW server_version_num') =~ /^(\d+)\d{4}$/;
 
-# The session that works in it is an ordinary one.
-my %sane = (
-	PGOPTIONS => join(' ',
-		map { "-c $_" } 'search_path=pg_catalog', 'timezone=UTC', 'datestyle=iso', 'intervalstyle=postgres',
-		'lc_monetary=C', 'bytea_output=hex', 'extra_float_digits=1', 'quote_all_identifiers=off', 'client_min_messages=warning'),
-	PGCLIENTENCODING => 'UTF8');
-
 install_types($node, $database);
-run_script($node, $database, library_file('oracle.sql'), environment => \%sane);
+install_oracle($node, $database);
 my @sessions = map { BemiWorkload->new(schema => $_, folder => $node->basedir, version => $version) } 'app', 'we"ird.Schema é';
 foreach my $session (@sessions)
 {
 	my $file = temp_file('setup.sql');
 	write_text($file, $session->setup);
-	run_script($node, $database, $file, environment => \%sane);
+	run_script($node, $database, $file, environment => sane_session());
 }
 
 $node->safe_psql('postgres', join ' ', map { "ALTER DATABASE $quoted SET $_;" }
@@ -65,8 +59,8 @@ foreach my $number (0 .. $#sessions)
 	my $file = temp_file("session_$number.sql");
 	my $extremes = $number == 0 ? $sessions[0]->extremes : '';
 	my $script = $sessions[$number]->script($transactions);
-	write_text($file, "SET array_nulls = on; SET transform_null_equals = off; SET standard_conforming_strings = on;\n$extremes$script");
-	push @running, [ $number, start_script($node, $database, $file, go_on => 1, environment => \%sane) ];
+	write_text($file, "$extremes$script");
+	push @running, [ $number, start_script($node, $database, $file, go_on => 1, environment => sane_session()) ];
 }
 foreach (@running)
 {
@@ -107,7 +101,7 @@ foreach (@messages)
 is($misplaced, 0, 'messages before the last have an LSN not beyond the commit, the last one a greater');
 
 load_lines($node, $database, 'oracle.lines', $files{stream});
-my @complaints = judge('oracle.lines');
+my @complaints = judge($node, $database, 'oracle.lines');
 is(scalar @complaints, 0, 'every record is what the oracle saw')
   or diag("seed $seed; the first of " . @complaints . " differences:\n", map { "$_\n" } grep { defined } @complaints[ 0 .. 19 ]);
 
@@ -152,7 +146,7 @@ my @forgeries = (
 	[ 'the wrong primary_key', qr/"primary_key":"/, sub { s/"primary_key":"/${&}x/ } ],
 	[ 'the wrong previous_key', qr/"previous_key":"/, sub { s/"previous_key":"/${&}x/ } ],
 	[ 'the wrong last', qr/"last":true/, sub { s/,"last":true// } ],
-	[ 'the wrong committed_at', qr/^/, sub { s/(\d)\+00:00/($1 ^ 1) . '+00:00'/e } ],
+	[ 'the wrong committed_at', qr/^/, sub { s/("committed_at":")\d/${1}1/ } ],
 	[ 'the wrong members', qr/^/, sub { s/("schema":.*?),("table":.*?),(?="p)/$2,$1,/ } ],
 	[ 'missing without need', qr/"committed_at"/, sub { s/,"committed_at"/,"missing":{"n":"toast"}$&/ } ]);
 foreach my $number (0 .. $#forgeries)
@@ -168,7 +162,7 @@ open my $handle, '>:raw', $forged_file or die $!;
 print $handle "$_\n" foreach @forged;
 close $handle;
 load_lines($node, $database, 'oracle.forged', $forged_file);
-my %kinds = count_kinds(judge('oracle.forged'));
+my %kinds = count_kinds(judge($node, $database, 'oracle.forged'));
 my %true_kinds = count_kinds(@complaints);
 foreach my $name (map { $_->[0] } @forgeries)
 {
@@ -177,24 +171,3 @@ foreach my $name (map { $_->[0] } @forgeries)
 
 $node->stop;
 done_testing();
-
-# How many complaints there are of each kind.
-sub count_kinds
-{
-	my %counts;
-	$counts{$_}++ foreach map { /\n  ((?:a|the wrong|missing) [a-z_ ]+?)(?: and their order)?\n/ ? $1 : () } @_;
-	return %counts;
-}
-
-# What is wrong with a table of lines, a paragraph each.
-sub judge
-{
-	my ($table) = @_;
-	my ($script, $verdict) = (temp_file('judge.sql'), temp_file('verdict.txt'));
-	write_text($script, <<"SQL");
-SELECT concat_ws(E'\\n  ', subject, complaint, 'expected: ' || "left"(expected, 3000), 'got: ' || "left"(got, 3000)) || E'\\f'
-FROM oracle.judge('$table');
-SQL
-	run_script($node, $database, $script, output => $verdict, environment => \%sane);
-	return grep { /\S/ } split /\f\n?/, PostgreSQL::Test::Utils::slurp_file($verdict);
-}

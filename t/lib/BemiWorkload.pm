@@ -314,9 +314,9 @@ sub make_morph
 		[ "ALTER TABLE THIS ADD l $schema.limited DEFAULT 5, ADD t text DEFAULT repeat('toast', 2000)", [ @base, [ 'b', 'float8' ], [ 't', 'long' ] ] ],
 		[ 'ALTER TABLE THIS ALTER t SET STORAGE EXTERNAL' ],
 		[ 'ALTER TABLE THIS REPLICA IDENTITY DEFAULT' ],
-		[ "ALTER TABLE THIS RENAME TO \"morph 2\"", undef, 'morph 2' ],
-		[ "ALTER TABLE THIS SET SCHEMA odd", undef, 'morph 2', 'odd' ],
-		[ "ALTER TABLE THIS RENAME TO " . sql_name("morph of $self->{schema}"), undef, "morph of $self->{schema}", 'odd' ],
+		[ "ALTER TABLE THIS RENAME TO " . sql_name("morph of $self->{schema}"), undef, "morph of $self->{schema}" ],
+		[ 'ALTER TABLE THIS SET SCHEMA odd', undef, "morph of $self->{schema}", 'odd' ],
+		[ 'ALTER TABLE THIS RENAME TO ' . sql_name("morphed $self->{schema}"), undef, "morphed $self->{schema}", 'odd' ],
 	];
 	return;
 }

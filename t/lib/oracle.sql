@@ -5,7 +5,8 @@
 --   oracle.watch(table)     make or renew the triggers of a table: after CREATE TABLE and any DDL on it
 --   oracle.context(text)    write a context that jsonb accepts
 --   oracle.attempt(text)    run a statement that may violate a constraint, and go on
---   oracle.judge(lines)     where lines (i, line) differ from what was taken down; no row is good
+--   oracle.judge(lines)     where lines (i, line) differ from what was taken down; no row is good.
+--                           `source`: the database that they are from
 CREATE SCHEMA oracle;
 
 -- What a table looked like from one call of oracle.watch to the next.
@@ -310,7 +311,7 @@ LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
     WHERE e.value::text IS DISTINCT FROM g.value::text
 $$;
 
-CREATE FUNCTION oracle.judge(lines regclass)
+CREATE FUNCTION oracle.judge(lines regclass, source text DEFAULT pg_catalog.current_database())
 RETURNS TABLE (subject text, complaint text, expected text, got text)
 LANGUAGE plpgsql SET search_path = '' SET TimeZone = 'UTC' SET DateStyle = 'ISO, MDY' AS $judge$
 BEGIN
@@ -359,7 +360,7 @@ BEGIN
         SELECT p.who, 'the wrong ' || m.name, COALESCE(m.want, '(absent)'), COALESCE(m.found, '(absent)')
         FROM pg_temp.pairs p, LATERAL (VALUES
             ('operation', p.operation, p.record->>'operation'),
-            ('database', pg_catalog.current_database()::text, p.record->>'database'),
+            ('database', source, p.record->>'database'),
             ('schema', p."schema", p.record->>'schema'),
             ('table', p."table", p.record->>'table'),
             ('partition', p.partition, p.record->>'partition'),
