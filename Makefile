@@ -45,6 +45,8 @@ REGRESS = \
 	context \
 	subtransactions \
 	prepared \
+	toast \
+	truncate \
 	extension \
 	track \
 	track_all \
