@@ -13,6 +13,7 @@
 
 #include "bemi/key.hpp"
 #include "bemi/record.hpp"
+#include "bemi/text.hpp"
 #include "bemi/wire.hpp"
 
 namespace bemi {
@@ -91,15 +92,24 @@ void WritePlace(JsonStream& out, const RecordPlace& place, bool with_sequence) {
     WriteUnsigned(out, place.sequence);
 }
 
+// The key, and the previous one where it was another. Two that are written alike (of -0 and 0) are
+// the same to a reader.
+void WriteKeys(JsonStream& out, const Row& row, Operation operation) {
+    const std::size_t start = out.length();
+    WriteKey(out, row, operation == kDelete ? kBefore : kAfter);
+    if (operation != kUpdate || !KeyChanged(row))
+        return;
+    const std::size_t end = out.length();
+    WriteName(out, wire::kPreviousKey);
+    const std::size_t previous = out.length();
+    const bool written = WriteKey(out, row, kBefore);
+    if (!written || First(Behind(out.view(), start), end - start) == Behind(out.view(), previous))
+        out.Rewind(end);
+}
+
 bool WriteRow(JsonStream& out, Row& row, Operation operation, const RecordPlace& place) {
     out.Append(row.plan->openings[operation]);
-    WriteKey(out, row, operation == kDelete ? kBefore : kAfter);
-    if (operation == kUpdate && KeyChanged(row)) {
-        const std::size_t start = out.length();
-        WriteName(out, wire::kPreviousKey);
-        if (!WriteKey(out, row, kBefore))
-            out.Rewind(start);
-    }
+    WriteKeys(out, row, operation);
     if (!WriteImages(out, row))
         return false;
     if (operation != kCreate)
