@@ -47,6 +47,7 @@ REGRESS = \
 	prepared \
 	toast \
 	truncate \
+	partitions \
 	extension \
 	track \
 	track_all \
