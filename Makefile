@@ -48,6 +48,8 @@ REGRESS = \
 	toast \
 	truncate \
 	partitions \
+	columns \
+	renames \
 	extension \
 	track \
 	track_all \
