@@ -50,6 +50,7 @@ REGRESS = \
 	partitions \
 	columns \
 	renames \
+	quoting \
 	extension \
 	track \
 	track_all \
