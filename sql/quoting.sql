@@ -59,7 +59,7 @@ SELECT pattern, tables(pattern) FROM unnest(ARRAY['todo', 'Todo', 'TODO', '"todo
     '"to?do"', 'to?do', 't?do', 't??do', '"to""do"', 'to""""do', '"to do"', 'to" "do', 'tödo', 't*', '*', '**', '?', '*o', '*.*', '*do', '*"*"*', '*"?"*', '*" "*', 'to*""""*', ' todo ', '	todo
 ', 'todo,Todo', ' todo , Todo ', '"todo" , "to,do"']) pattern;
 -- with the schema
-SELECT pattern, tables(pattern) FROM unnest(ARRAY['"My ""Schema"".x".todo', '"My ""Schema"".x" . todo', '"My ""Schema"".x".*', 'My*.todo', '*x.T*', 'My.todo', '"My ""Schema"".x"  .  todo', 'public.*', '"My*".todo', '?????Schema???.todo', '*"""Sch"*.*']) pattern;
+SELECT pattern, tables(pattern) FROM unnest(ARRAY['"My ""Schema"".x".todo', '"My ""Schema"".x" . todo', '"My ""Schema"".x".*', 'My*.todo', '*x.T*', 'My.todo', '"My ""Schema"".x"  .  todo', 'public.*', '"My*".todo', '????Schema???.todo', '*"""Sch"*.*']) pattern;
 -- which columns are not
 CREATE FUNCTION columns(pattern text) RETURNS text LANGUAGE sql AS $$
     SELECT coalesce(string_agg(excluded, ' | '), 'none')

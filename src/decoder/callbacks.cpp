@@ -106,7 +106,7 @@ const char* OriginName(RepOriginId origin) {
     char* name;
     if (origin == InvalidRepOriginId)
         return nullptr;
-    if (replorigin_by_oid(origin, true, &name))
+    if (origin != DoNotReplicateId && replorigin_by_oid(origin, true, &name))
         return name;
     return psprintf("%u", static_cast<unsigned>(origin));
 }
@@ -224,15 +224,17 @@ void EmitMessage(Session* session, const ReorderBufferTXN* txn, const Message& m
 void LogicalMessage(LogicalDecodingContext* ctx, ReorderBufferTXN* txn, XLogRecPtr position,
                     bool transactional, const char* prefix, Size size, const char* content) {
     Session* const session = SessionOf(ctx);
-    if (!transactional || session->skipped)
+    if (!transactional)
         return;
-    const RowScope scope = EnterRow(session);
-    const Message message = {prefix, {content, size}};
-    if (message.prefix == session->options.context_prefix)
-        TakeContext(session, txn, message.content, position);
-    if (EmitsMessage(session->options, message.prefix))
-        EmitMessage(session, txn, message, position);
-    LeaveRow(scope);
+    if (!session->skipped) {
+        const RowScope scope = EnterRow(session);
+        const Message message = {prefix, {content, size}};
+        if (message.prefix == session->options.context_prefix)
+            TakeContext(session, txn, message.content, position);
+        if (EmitsMessage(session->options, message.prefix))
+            EmitMessage(session, txn, message, position);
+        LeaveRow(scope);
+    }
     StayAlive(ctx, session);
 }
 

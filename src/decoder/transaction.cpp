@@ -61,6 +61,9 @@ JsonStream& RecordQueue::BeginRecord(XLogRecPtr position) {
 }
 
 void RecordQueue::EndRecord(XLogRecPtr position, bool with_context) {
+    // With a context_hold of 0 no change waits for the first context.
+    if (mode_ != Mode::kAwaitContext && !context_seen_)
+        released_without_context_ = !options_->preceding_context_only;
     if (mode_ == Mode::kPassOn) {
         OpenRecord(position, with_context);
         return;
