@@ -51,6 +51,8 @@ REGRESS = \
 	columns \
 	renames \
 	quoting \
+	options \
+	filters \
 	extension \
 	track \
 	track_all \
