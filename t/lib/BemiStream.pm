@@ -40,6 +40,7 @@ sub new
 		output => $output,
 		errors => $errors,
 		text => '',
+		count => 0,
 		ended => 0
 	}, $class;
 }
@@ -49,8 +50,11 @@ sub read_some
 {
 	my ($self, $size, $seconds) = @_;
 	return 0 if $self->{ended} || !IO::Select->new($self->{output})->can_read($seconds);
-	my $count = sysread $self->{output}, $self->{text}, $size, length $self->{text};
+	my $piece;
+	my $count = sysread $self->{output}, $piece, $size;
 	die "pipe: $!" unless defined $count;
+	$self->{text} .= $piece;
+	$self->{count} += $piece =~ tr/\n//;
 	$self->{ended} = 1 if $count == 0;
 	return $count;
 }
@@ -69,7 +73,7 @@ sub read_lines_until
 sub lines
 {
 	my ($self) = @_;
-	return $self->{text} =~ tr/\n// unless wantarray;
+	return $self->{count} unless wantarray;
 	my @lines = split /\n/, $self->{text}, -1;
 	pop @lines;
 	return @lines;
