@@ -157,6 +157,19 @@ sub decode_sql
 		  . sql_literal($slot)
 		  . ", NULL, NULL$options)) TO '$file' WITH (FORMAT csv, DELIMITER E'\\x02', QUOTE E'\\x01')\n");
 	run_script($node, $database, $script, environment => $params{environment});
+	unquote_file($file) if $params{options};
+	return;
+}
+
+# A message of several records has line breaks, and so quotes around it, which no record has in it.
+sub unquote_file
+{
+	my ($file) = @_;
+	my $bytes = slurp_file($file);
+	return unless $bytes =~ tr/\x01//d;
+	open my $handle, '>:raw', $file or die "$file: $!";
+	print $handle $bytes;
+	close $handle or die "$file: $!";
 	return;
 }
 
