@@ -53,6 +53,9 @@ REGRESS = \
 	quoting \
 	options \
 	filters \
+	masks \
+	server_settings \
+	origin \
 	extension \
 	track \
 	track_all \
