@@ -96,7 +96,7 @@ describe_what_is_here() {
     local headers=''
     [[ -z $UNPACKED ]] || headers=", its headers in $UNPACKED"
     say "$("$SERVER_CONFIG" --version) in $("$SERVER_CONFIG" --bindir)$headers"
-    say "$(g++ --version | head -n 1), $(make --version | head -n 1), rapidjson"
+    say "$(g++ --version | sed -n 1p), $(make --version | sed -n 1p), rapidjson"
 }
 
 # --- installing --------------------------------------------------------------------------------
