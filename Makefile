@@ -56,6 +56,8 @@ REGRESS = \
 	masks \
 	server_settings \
 	origin \
+	messages \
+	batch_size \
 	extension \
 	track \
 	track_all \

@@ -14,8 +14,7 @@ DECLARE
         sequence, context, context_error, last}';
     needed text[] := '{operation, database, schema, table, primary_key, before, after, committed_at,
         transaction_id, position, commit_position, sequence, context}';
-    needed_of_message text[] := '{operation, database, prefix, committed_at, transaction_id, position,
-        commit_position}';
+    needed_of_message text[] := '{operation, database, committed_at, transaction_id, position, commit_position}';
     is_message boolean := r->>'operation' = 'MESSAGE';
     same boolean := previous->>'commit_position' = r->>'commit_position';
     is_last boolean := coalesce(r->>'last' = 'true', false);
@@ -26,6 +25,9 @@ BEGIN
         WHEN keys <> ARRAY(SELECT k FROM unnest(known) WITH ORDINALITY t (k, n) WHERE k = ANY (keys) ORDER BY n)
             THEN 'keys unknown, twice or out of order'
         WHEN NOT keys @> CASE WHEN is_message THEN needed_of_message ELSE needed END THEN 'a key is missing'
+        WHEN is_message AND (r->'prefix' IS NULL) <> (r->'missing'->'prefix' IS NOT NULL)
+            OR is_message AND (r->'content' IS NULL) <> (r->'missing'->'content' IS NOT NULL)
+            THEN 'neither there nor missing'
         WHEN is_message AND keys && '{schema, table, primary_key, before, after, sequence, context}'
             THEN 'a message with keys of a change'
         WHEN r->>'database' <> current_database() THEN 'wrong database'
