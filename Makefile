@@ -58,6 +58,7 @@ REGRESS = \
 	origin \
 	messages \
 	batch_size \
+	oversize \
 	extension \
 	track \
 	track_all \
