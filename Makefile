@@ -59,6 +59,7 @@ REGRESS = \
 	messages \
 	batch_size \
 	oversize \
+	hostile_settings \
 	extension \
 	track \
 	track_all \
