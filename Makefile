@@ -60,6 +60,9 @@ REGRESS = \
 	batch_size \
 	oversize \
 	hostile_settings \
+	errors \
+	kinds \
+	quote_numbers \
 	extension \
 	track \
 	track_all \
