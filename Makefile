@@ -63,6 +63,7 @@ REGRESS = \
 	errors \
 	kinds \
 	quote_numbers \
+	encodings \
 	extension \
 	track \
 	track_all \
