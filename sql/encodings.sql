@@ -20,7 +20,7 @@ INSERT INTO "schöma"."täble" VALUES ('clé "ÿ" ©', 1, 'glücklich', (1, 'ß'
 SELECT FROM pg_logical_emit_message(true, 'prefíx', 'contént');
 UPDATE "schöma"."täble" SET "kéy" = 'è';
 COMMIT;
-SELECT regexp_replace(regexp_replace(data, '"database".*?"schema"', '...'), '"committed_at".*?"commit_position":\d+', '...')
+SELECT regexp_replace(regexp_replace(data, '"database".*?"schema"', '...'), '"committed_at".*?"commit_position":\d+(?=[,}])', '...')
 FROM pg_logical_slot_peek_changes('regress', NULL, NULL, 'messages', 'pref?x');
 SELECT count(*), bool_and(data ~ '^[ -~]*$') AS ascii, bool_and(data::jsonb IS NOT NULL) AS jsonb, bool_and(data = convert_from(bytes, 'UTF8')) AS same_as_binary
 FROM pg_logical_slot_peek_changes('regress', NULL, NULL) a (lsn, xid, data)
