@@ -54,15 +54,23 @@ at_exit() { UNDO=("$1" "${UNDO[@]}"); }
 
 # Each child leads a session of its own (run_logged), so its whole family goes with it.
 stop_children() {
-    local child impatience
+    local child
     for child in "${CHILDREN[@]}"; do
         kill -TERM -- "-$child" 2>/dev/null || kill -TERM "$child" 2>/dev/null || continue
-        (sleep 10 && kill -KILL -- "-$child") 2>/dev/null &
-        impatience=$!
-        wait "$child" 2>/dev/null || true
-        kill "$impatience" 2>/dev/null || true
+        gone "-$child" || kill -KILL -- "-$child" 2>/dev/null
+        wait "$child" 2>/dev/null
     done
     CHILDREN=()
+}
+
+# gone PROCESS: waits up to ten seconds for the end of a process, or with a minus, of a process group.
+gone() {
+    local tries
+    for ((tries = 0; tries < 200; tries++)); do
+        kill -0 -- "$1" 2>/dev/null || return 0
+        sleep 0.05
+    done
+    return 1
 }
 
 exec {STDERR}>&2
@@ -89,8 +97,9 @@ run_logged() {
     local log=$1 status=0
     shift
     setsid "$@" </dev/null >"$log" 2>&1 &
-    CHILDREN+=("$!")
+    CHILDREN=("$!")
     wait "$!" || status=$?
+    CHILDREN=()
     return "$status"
 }
 

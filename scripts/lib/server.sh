@@ -132,14 +132,12 @@ wait_for_server() {
 # TERM ends the commands that are still on their way to become the server, which ignore INT; INT makes the
 # server itself drop its clients.
 stop_server() {
-    local impatience
     [[ -n $SERVER_PID ]] || return 0
-    kill -TERM "$SERVER_PID" 2>/dev/null
-    kill -INT "$SERVER_PID" 2>/dev/null
-    (sleep 10 && kill -QUIT "$SERVER_PID" && sleep 10 && kill -KILL "$SERVER_PID") 2>/dev/null &
-    impatience=$!
-    wait "$SERVER_PID" 2>/dev/null
-    kill "$impatience" 2>/dev/null
+    kill -TERM "$SERVER_PID" 2>/dev/null || true
+    kill -INT "$SERVER_PID" 2>/dev/null || true
+    gone "$SERVER_PID" || kill -QUIT "$SERVER_PID" || true
+    gone "$SERVER_PID" || kill -KILL "$SERVER_PID" || true
+    wait "$SERVER_PID" 2>/dev/null || true
     SERVER_PID=''
 }
 
