@@ -68,6 +68,10 @@ REGRESS = \
 	track \
 	track_all \
 	check
+# What the tests share comes first, also where only some of them are asked for.
+ifneq ($(strip $(REGRESS)),)
+override REGRESS := setup $(filter-out setup,$(REGRESS))
+endif
 ENCODING = UTF8
 NO_LOCALE = 1
 
