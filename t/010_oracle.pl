@@ -105,6 +105,21 @@ my @complaints = judge($node, $database, 'oracle.lines');
 is(scalar @complaints, 0, 'every record is what the oracle saw')
   or diag("seed $seed; the first of " . @complaints . " differences:\n", map { "$_\n" } grep { defined } @complaints[ 0 .. 19 ]);
 
+# An image gives its row back: what jsonb_populate_record makes of it has the same image.
+foreach my $group (qw(plain array))
+{
+	my ($script, $file) = (temp_file('back.sql'), temp_file("back_$group"));
+	write_text($script, <<"SQL");
+SELECT DISTINCT ON (back.key) format('%s: %s, not %s', back.key, "left"(image->>back.key, 200), "left"(back.value::text, 200))
+FROM (SELECT line::jsonb->'after' AS image, line::jsonb AS r FROM oracle.lines) AS l,
+     jsonb_each(to_jsonb(jsonb_populate_record(NULL::app."$group full", image))) AS back
+WHERE r->>'table' = '$group full' AND r->>'schema' = 'app' AND r->>'operation' = 'CREATE'
+  AND back.value::text <> (image->back.key)::text;
+SQL
+	run_script($node, $database, $script, output => $file, environment => sane_session());
+	is(slurp_file($file), '', "the images of the table \"$group full\" give the rows back");
+}
+
 # What the run has seen, so that a workload that tests nothing is noticed.
 my %seen = map { split /\|/ } split /\n/, $node->safe_psql(
 	$database, q{
