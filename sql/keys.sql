@@ -159,7 +159,7 @@ SELECT * FROM keys('a', 'b');
 
 -- as many columns as a key can have
 DO $$BEGIN
-    EXECUTE (SELECT format('CREATE TABLE longest (%s, PRIMARY KEY (%s))', string_agg(format('c%s int', n), ','), string_agg('c' || n, ',' ORDER BY n DESC))
+    EXECUTE (SELECT format('CREATE TABLE longest (%s, PRIMARY KEY (%s))', string_agg(format('c%s int', n), ',' ORDER BY n), string_agg('c' || n, ',' ORDER BY n DESC))
              FROM generate_series(1, 32) n);
     EXECUTE (SELECT format('INSERT INTO longest VALUES (%s)', string_agg(n::text, ',')) FROM generate_series(1, 32) n);
 END$$;
