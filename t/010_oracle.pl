@@ -105,13 +105,14 @@ my @complaints = judge($node, $database, 'oracle.lines');
 is(scalar @complaints, 0, 'every record is what the oracle saw')
   or diag("seed $seed; the first of " . @complaints . " differences:\n", map { "$_\n" } grep { defined } @complaints[ 0 .. 19 ]);
 
-# An image gives its row back: what jsonb_populate_record makes of it has the same image.
+# An image gives its row back: what jsonb_populate_record makes of it has the same image. Not so
+# arrays of documents, in which it can't tell an element that is an array from a dimension.
 foreach my $group (qw(plain array))
 {
 	my ($script, $file) = (temp_file('back.sql'), temp_file("back_$group"));
 	write_text($script, <<"SQL");
 SELECT DISTINCT ON (back.key) format('%s: %s, not %s', back.key, "left"(image->>back.key, 200), "left"(back.value::text, 200))
-FROM (SELECT line::jsonb->'after' AS image, line::jsonb AS r FROM oracle.lines) AS l,
+FROM (SELECT (line::jsonb->'after') - '{c jsonb_array,c document_array}'::text[] AS image, line::jsonb AS r FROM oracle.lines) AS l,
      jsonb_each(to_jsonb(jsonb_populate_record(NULL::app."$group full", image))) AS back
 WHERE r->>'table' = '$group full' AND r->>'schema' = 'app' AND r->>'operation' = 'CREATE'
   AND back.value::text <> (image->back.key)::text;
