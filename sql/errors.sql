@@ -34,6 +34,7 @@ END$$;
 INSERT INTO t SELECT i, repeat('x', 100), '1 day' FROM generate_series(2, 2000) i;
 SET work_mem = '64kB';
 SET temp_file_limit = 0;
+\set VERBOSITY sqlstate
 SELECT count_records();
 SELECT count_records('tables', 'none');
 BEGIN;
@@ -60,6 +61,7 @@ CREATE PROCEDURE fail_and_alter() LANGUAGE plpgsql AS $$BEGIN
 END$$;
 CALL fail_and_alter();
 RESET temp_file_limit;
+\set VERBOSITY default
 SELECT count_records();
 INSERT INTO t VALUES (2001, 'renamed');
 SELECT data::json->'after' FROM pg_logical_slot_peek_changes('regress', NULL, NULL) WITH ORDINALITY m (lsn, xid, data, n) WHERE n IN (1, 2001);

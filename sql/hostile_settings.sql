@@ -89,7 +89,9 @@ INSERT INTO here.date_key SELECT '2026-01-02', i * INTERVAL '1 second' FROM gene
 SELECT public.settings() AS settings \gset
 SET work_mem = '64kB';
 SET temp_file_limit = 0;
+\set VERBOSITY sqlstate
 SELECT count(*) FROM pg_logical_slot_get_changes('regress', NULL, NULL);
+\set VERBOSITY default
 SELECT DATE '2026-01-02', INTERVAL '1 day', 0.1::float8, '\x00'::bytea, TIMESTAMPTZ '2026-01-02 00:00+00';
 DO $$BEGIN
     PERFORM * FROM pg_logical_slot_get_changes('regress', NULL, NULL);
