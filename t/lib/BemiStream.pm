@@ -11,7 +11,8 @@ use PostgreSQL::Test::Utils;
 use Time::HiRes qw(sleep time);
 
 # Starts pg_recvlogical on a slot. options: the plugin's; arguments: more of the program's;
-# environment: its environment; connection: what to add to the connection string.
+# environment: its environment; connection: what to add to the connection string; file: where it
+# writes, if not into the pipe.
 sub new
 {
 	my ($class, $node, $database, $slot, %params) = @_;
@@ -19,7 +20,7 @@ sub new
 	my @command = (
 		$node->installed_command('pg_recvlogical'),
 		'--dbname', $node->connstr($database) . ($params{connection} // ''),
-		'--slot', $slot, '--start', '--no-loop', '--file', '-',
+		'--slot', $slot, '--start', '--no-loop', '--file', $params{file} // '-',
 		@{ $params{arguments} // [] },
 		map { ('-o', "$_=$params{options}{$_}") } sort keys %{ $params{options} // {} });
 	pipe(my $output, my $input) or die "pipe: $!";
