@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <poll.h>
-#include <regex>
 
 #include "errors.hpp"
 #include "interrupt.hpp"
@@ -17,39 +16,9 @@ using namespace std::chrono_literals;
 constexpr auto kConnectTimeout = 15s;
 constexpr auto kSlice = 1000ms;
 
-std::string Trim(std::string text) {
-    while (!text.empty() && (text.back() == '\n' || text.back() == ' '))
-        text.pop_back();
-    return text;
-}
-
 void IgnoreNotice(void*, const PGresult*) {}
 
-// libpq has no SQLSTATE for a failed connection but in the verbose text: "FATAL:  28P01: password
-// …".
-std::string TakeSqlState(std::string* message) {
-    static const std::regex state("([A-Z]+:  )([0-9A-Z]{5}): ");
-    static const std::regex location("\n?LOCATION:[^\n]*");
-    std::smatch match;
-    std::string found = "08001";
-    if (std::regex_search(*message, match, state))
-        found = match[2];
-    *message = std::regex_replace(*message, state, "$1");
-    *message = Trim(std::regex_replace(*message, location, ""));
-    return found;
-}
-
 }  // namespace
-
-bool DatabaseError::Passing() const {
-    static const char* const kStates[] = {"25006", "55006", "55P03", "3B001"};
-    static const char* const kClasses[] = {"08", "53", "57", "40", "XX"};
-    if (sqlstate.compare(0, 2, "58") == 0)
-        return sqlstate != "58P01";  // a file that is not there: the plugin's library
-    return std::find(std::begin(kStates), std::end(kStates), sqlstate) != std::end(kStates) ||
-           std::find(std::begin(kClasses), std::end(kClasses), sqlstate.substr(0, 2)) !=
-               std::end(kClasses);
-}
 
 long Result::Touched() const {
     return std::strtol(PQcmdTuples(result_.get()), nullptr, 10);
@@ -104,9 +73,7 @@ void Connection::FinishConnecting() {
     }
     if (PQstatus(conn_.get()) == CONNECTION_OK)
         return;
-    std::string message = Trim(PQerrorMessage(conn_.get()));
-    std::string state_code = TakeSqlState(&message);
-    throw DatabaseError(side_, state_code, message);
+    ThrowConnectFailure();
 }
 
 bool Connection::Wait(short events, Clock::time_point deadline) {
@@ -228,6 +195,12 @@ bool Connection::NextCopy(std::string_view* message, std::chrono::milliseconds w
                 ThrowConnectionError();
             if (PQresultStatus(result.get()) == PGRES_FATAL_ERROR)
                 ThrowResultError(result.get());
+            // A COPY is over with its last result; a stream would still be open on our side.
+            while (PQresultStatus(result.get()) == PGRES_COMMAND_OK) {
+                result = Result(NextResult());
+                if (result.get() == nullptr)
+                    break;
+            }
             *ended = true;
             return false;
         }
@@ -275,35 +248,6 @@ std::string Connection::Describe() const {
     };
     return "the " + side_ + part("host", PQhost(conn_.get())) + part("port", PQport(conn_.get())) +
            part("dbname", PQdb(conn_.get())) + part("user", PQuser(conn_.get()));
-}
-
-void Connection::ThrowConnectionError() {
-    // The server's last words, where it had any, say more than "connection lost".
-    while (PGresult* result = PQgetResult(conn_.get())) {
-        Result held(result);
-        ExecStatusType status = PQresultStatus(result);
-        if (status == PGRES_FATAL_ERROR)
-            ThrowResultError(result);
-        if (status == PGRES_COPY_IN || status == PGRES_COPY_BOTH || status == PGRES_COPY_OUT)
-            break;
-    }
-    throw DatabaseError(side_, "08006", Trim(PQerrorMessage(conn_.get())));
-}
-
-void Connection::ThrowResultError(const PGresult* result) {
-    const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    const char* primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    const char* detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
-    const char* hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
-    const char* where = PQresultErrorField(result, PG_DIAG_CONTEXT);
-    std::string message = primary != nullptr ? primary : Trim(PQresultErrorMessage(result));
-    if (detail != nullptr)
-        message += std::string(": ") + detail;
-    if (hint != nullptr)
-        message += std::string(" (") + hint + ")";
-    if (where != nullptr && state != nullptr && state[0] != '0')
-        message += std::string(" [") + std::string(where).substr(0, 200) + "]";
-    throw DatabaseError(side_, state != nullptr ? state : "08006", message);
 }
 
 void Sleep(std::chrono::milliseconds time) {

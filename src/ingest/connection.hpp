@@ -75,6 +75,7 @@ class Connection {
     bool Wait(short events, Clock::time_point deadline);
     void Flush();
     PGresult* NextResult();
+    [[noreturn]] void ThrowConnectFailure();
     [[noreturn]] void ThrowConnectionError();
     [[noreturn]] void ThrowResultError(const PGresult* result);
 

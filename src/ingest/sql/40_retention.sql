@@ -59,7 +59,7 @@ $$;
 CREATE OR REPLACE FUNCTION bemi.keyless_rows_at(horizon timestamptz)
 RETURNS SETOF @schema@.changes LANGUAGE sql STABLE AS $$
     WITH old AS (
-        SELECT c.* FROM @schema@.changes c
+        SELECT c AS change, c.* FROM @schema@.changes c
         WHERE c.committed_at < horizon AND c.primary_key IS NULL
             AND c.operation IN ('CREATE', 'UPDATE', 'DELETE', 'SNAPSHOT')
             AND NOT EXISTS (SELECT FROM @schema@.changes t
@@ -72,12 +72,12 @@ RETURNS SETOF @schema@.changes LANGUAGE sql STABLE AS $$
         SELECT database, schema, "table", before AS image, count(*) AS times
         FROM old WHERE operation IN ('UPDATE', 'DELETE') GROUP BY 1, 2, 3, 4
     ), came AS (
-        SELECT o AS change, o.database, o.schema, o."table", o.after AS image, row_number() OVER (
+        SELECT o.change, o.database, o.schema, o."table", o.after AS image, row_number() OVER (
             PARTITION BY o.database, o.schema, o."table", o.after
             ORDER BY o.commit_position, o.sequence) AS number
         FROM old o WHERE o.operation <> 'DELETE'
     )
-    SELECT (c.change::@schema@.changes).* FROM came c
+    SELECT (c.change).* FROM came c
     LEFT JOIN gone g USING (database, schema, "table", image)
     WHERE c.number > coalesce(g.times, 0)
 $$;
@@ -101,12 +101,13 @@ BEGIN
     INSERT INTO @schema@.changes (id, primary_key, before, after, context, database, schema,
         "table", operation, committed_at, queued_at, transaction_id, position, commit_position,
         sequence, details)
-    SELECT r.id, r.primary_key, '{}', w.image, '{}', r.database, r.schema, r."table", 'SNAPSHOT', at,
-        now(), r.transaction_id, r.position, r.commit_position, r.sequence,
-        nullif(jsonb_strip_nulls(jsonb_build_object('partition', r.details->'partition',
+    SELECT (c.row).id, (c.row).primary_key, '{}', w.image, '{}', (c.row).database, (c.row).schema,
+        (c.row)."table", 'SNAPSHOT', at, now(), (c.row).transaction_id, (c.row).position,
+        (c.row).commit_position, (c.row).sequence,
+        nullif(jsonb_strip_nulls(jsonb_build_object('partition', (c.row).details->'partition',
             'missing', nullif(w.missing, '{}'))), '{}')
-    FROM (SELECT * FROM bemi.keyed_rows_at(at) UNION ALL SELECT * FROM bemi.keyless_rows_at(at)) r,
-        bemi.whole_image(r::@schema@.changes) w;
+    FROM (SELECT k AS row FROM bemi.keyed_rows_at(at) k
+          UNION ALL SELECT k FROM bemi.keyless_rows_at(at) k) c, bemi.whole_image(c.row) w;
     FOR old IN SELECT partition FROM bemi.partitions(target_schema) WHERE till <= at LOOP
         EXECUTE format('DROP TABLE %s', old);
         dropped := dropped + 1;
