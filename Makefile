@@ -37,7 +37,10 @@ EXTRA_CLEAN = bemi_decoder--*.sql tmp_check tmp_check_iso output_iso
 
 # Listed by name, one topic each, in the order in which a reader would want them.
 REGRESS = \
-	extension
+	extension \
+	track \
+	track_all \
+	check
 
 TAP_TESTS = 1
 

@@ -37,6 +37,10 @@ bool ChangesOnlyIgnored(const Row& row);
 // Whether the image holds (or would, but for a mask) a column.
 bool HasColumn(const Row& row, Image image, bool in_identity);
 
+// Whether two values of a type are the same, byte by byte once uncompressed; false where one of
+// them can't be uncompressed.
+bool SameValue(Datum first, Datum second, const ValuePlan& plan);
+
 // `,"before":{…},"after":{…}`. Fills in `missing`. False where the stream's limit or jsonb's own
 // limits were passed: what was written is then of no use.
 bool WriteImages(JsonStream& out, Row& row);

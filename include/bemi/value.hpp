@@ -14,8 +14,8 @@ using WriteFunction = void (*)(JsonStream& out, Datum value, ValuePlan& plan);
 
 enum class JsonKind {
     kString,   // always a JSON string
-    kNumber,   // a JSON number whose text jsonb keeps, or a string ("NaN")
-    kLiteral,  // true or false
+    kPlain,    // always a number or a literal, as jsonb writes it
+    kNumeric,  // a number as jsonb writes it, or a string ("NaN")
     kOther,    // anything; jsonb's text may differ from what is written
 };
 

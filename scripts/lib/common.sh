@@ -24,6 +24,7 @@ readonly CHOSEN_PG_CONFIG CHOSEN_MAJOR=${PG_MAJOR:-}
 unset "${!PG@}"
 export LC_ALL=C.UTF-8
 # Servers and their tools are looked for where root's own shell may not look.
+HOME=${HOME:-/nonexistent}
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 # The user who runs the server may not be allowed into the caller's folder, and would complain.
 cd /
@@ -145,13 +146,13 @@ remove_temp_folder() {
     TEMP=''
 }
 
-# Sets BUILD to the folder that keeps builds from one run to the next: build/ in the checkout, or where that
-# can't be written, the user's cache.
+# Sets BUILD to the folder that keeps builds from one run to the next: build/ in the checkout; where that can't
+# be written, the user's cache; and where there is none, a folder that keeps nothing.
 choose_build_folder() {
-    BUILD=$ROOT/build
-    if mkdir -p "$BUILD" 2>/dev/null && [[ -w $BUILD ]]; then return; fi
-    BUILD=${XDG_CACHE_HOME:-$HOME/.cache}/bemi_decoder
-    mkdir -p "$BUILD" || die 1 "neither $ROOT/build nor $BUILD can be written."
+    for BUILD in "$ROOT/build" "${XDG_CACHE_HOME:-$HOME/.cache}/bemi_decoder" "$TEMP/build"; do
+        if mkdir -p "$BUILD" 2>/dev/null && [[ -w $BUILD ]]; then return; fi
+    done
+    die 1 "no folder to build in."
 }
 
 # What root made in a checkout of somebody else's has to be theirs, or they could not remove it.

@@ -63,19 +63,14 @@ void WriteKeyColumn(JsonStream& out, const Row& row, Image image, KeyColumn& col
 // The text of a key of one column: what is a JSON string stays one, all else becomes one.
 void WriteSingle(JsonStream& out, const Row& row, Image image) {
     KeyColumn& column = row.plan->key[0];
-    const std::size_t start = out.length();
     if (column.value.kind == JsonKind::kString) {
         WriteKeyColumn(out, row, image, column);
         return;
     }
-    if (column.value.kind != JsonKind::kOther) {
+    if (column.value.kind == JsonKind::kPlain) {
         out.Put('"');
         WriteKeyColumn(out, row, image, column);
-        if (out.data()[start + 1] == '"')
-            std::memmove(out.data() + start, out.data() + start + 1, out.length() - start - 1),
-                out.Rewind(out.length() - 1);
-        else
-            out.Put('"');
+        out.Put('"');
         return;
     }
     JsonStream text;
@@ -127,15 +122,8 @@ bool KeyChanged(const Row& row) {
         return false;
     for (int i = 0; i < row.plan->key_count; i++) {
         const KeyColumn& column = row.plan->key[i];
-        const Datum before = row.values[kBefore][column.attribute];
-        const Datum after = row.values[kAfter][column.attribute];
-        bool same = before == after;
-        auto compare = [&] {
-            same = datum_image_eq(before, after, column.value.by_value, column.value.length);
-        };
-        if (!same)
-            (void)Guarded(compare);
-        if (!same)
+        if (!SameValue(row.values[kBefore][column.attribute], row.values[kAfter][column.attribute],
+                       column.value))
             return true;
     }
     return false;

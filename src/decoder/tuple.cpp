@@ -47,26 +47,14 @@ void FillUnchangedToast(Row* row) {
     }
 }
 
-// Bytes of the values, uncompressed: nullptr, or why they could not be had.
-const char* SameBytes(Datum first, Datum second, const ValuePlan& plan, bool* same) {
-    auto compare = [&] { *same = datum_image_eq(first, second, plan.by_value, plan.length); };
-    if (plan.length == -1 && (IsToasted(first) || IsToasted(second)))
-        return Guarded(compare);
-    compare();
-    return nullptr;
-}
-
 // Whether an UPDATE changed the column, as far as both its values were logged.
 bool IsChanged(const Row& row, const ColumnPlan& column) {
     const int k = column.attribute;
     if (row.nulls[kBefore][k] || row.nulls[kAfter][k])
         return row.nulls[kBefore][k] != row.nulls[kAfter][k];
-    const Datum before = row.values[kBefore][k];
     const Datum after = row.values[kAfter][k];
-    if (before == after || IsUnchangedToast(column, after))
-        return false;
-    bool same = false;
-    return SameBytes(before, after, column.value, &same) != nullptr || !same;
+    return !IsUnchangedToast(column, after) &&
+           !SameValue(row.values[kBefore][k], after, column.value);
 }
 
 Missing ReasonOfMask(const Row& row, const ColumnPlan& column) {
@@ -211,6 +199,18 @@ bool WriteImage(JsonStream& out, Row& row, Image image) {
 }
 
 }  // namespace
+
+bool SameValue(Datum first, Datum second, const ValuePlan& plan) {
+    if (first == second)
+        return true;
+    bool same = false;
+    auto compare = [&] { same = datum_image_eq(first, second, plan.by_value, plan.length); };
+    if (plan.length == -1 && (IsToasted(first) || IsToasted(second)))
+        (void)Guarded(compare);
+    else
+        compare();
+    return same;
+}
 
 bool HasColumn(const Row& row, Image image, bool in_identity) {
     return row.present[image] && (image == kAfter || !row.before_is_key || in_identity);

@@ -13,13 +13,13 @@ struct BuiltIn {
 };
 
 const BuiltIn kBuiltIns[] = {
-    {BOOLOID, WriteBool, JsonKind::kLiteral},
-    {INT2OID, WriteInt2, JsonKind::kNumber},
-    {INT4OID, WriteInt4, JsonKind::kNumber},
-    {INT8OID, WriteInt8, JsonKind::kNumber},
+    {BOOLOID, WriteBool, JsonKind::kPlain},
+    {INT2OID, WriteInt2, JsonKind::kPlain},
+    {INT4OID, WriteInt4, JsonKind::kPlain},
+    {INT8OID, WriteInt8, JsonKind::kPlain},
     {FLOAT4OID, WriteFloat4, JsonKind::kOther},
     {FLOAT8OID, WriteFloat8, JsonKind::kOther},
-    {NUMERICOID, WriteNumeric, JsonKind::kNumber},
+    {NUMERICOID, WriteNumeric, JsonKind::kNumeric},
     {TEXTOID, WriteVarlenaText, JsonKind::kString},
     {VARCHAROID, WriteVarlenaText, JsonKind::kString},
     {BPCHAROID, WriteVarlenaText, JsonKind::kString},

@@ -1,0 +1,34 @@
+-- Tables whose records are poorer than they could be: why, and what mends it. Functions are
+-- qualified: what else is in the schema when the extension is created must not come in between.
+
+CREATE VIEW bemi.untracked AS
+WITH emitted AS (
+    SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident,
+        k.indisprimary IS NOT NULL AS has_key, k.indimmediate AS key_is_logged,
+        EXISTS (SELECT FROM pg_index x WHERE x.indrelid = c.oid AND x.indisreplident) AS has_index
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_index k ON k.indrelid = c.oid AND k.indisprimary
+    WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
+      AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'bemi')
+)
+SELECT e.nspname AS schema, e.relname AS "table", 'replica identity full' AS lacks,
+    CASE
+        WHEN e.relkind = 'p' THEN 'partitions made later will not be tracked'
+        WHEN e.relreplident = 'd' AND e.key_is_logged THEN 'before holds only the primary key'
+        WHEN e.relreplident = 'i' AND e.has_index THEN 'before holds only the columns of the replica identity index'
+        ELSE 'before is empty'
+    END AS reason,
+    pg_catalog.format('SELECT bemi.track(%L);', pg_catalog.format('%I.%I', e.nspname, e.relname)) AS fix
+FROM emitted e
+WHERE e.relreplident <> 'f'
+UNION ALL
+SELECT e.nspname, e.relname, 'primary key', 'primary_key is null',
+    pg_catalog.format('ALTER TABLE %I.%I ADD PRIMARY KEY (...);', coalesce(rn.nspname, e.nspname), coalesce(r.relname, e.relname))
+FROM emitted e
+LEFT JOIN pg_class r ON r.oid = pg_catalog.pg_partition_root(e.oid)
+LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace
+WHERE e.relkind = 'r' AND NOT e.has_key;
+
+COMMENT ON VIEW bemi.untracked IS
+'emitted tables without replica identity full or without a primary key: what that costs, and the statement that mends it';
+GRANT SELECT ON bemi.untracked TO PUBLIC;
