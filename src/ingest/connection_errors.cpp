@@ -12,6 +12,9 @@ namespace {
 std::string Trim(std::string text) {
     while (!text.empty() && (text.back() == '\n' || text.back() == ' '))
         text.pop_back();
+    // One line, whatever libpq makes of it.
+    for (size_t at; (at = text.find_first_of("\n\t")) != std::string::npos;)
+        text.replace(at, std::min(text.find_first_not_of("\n\t ", at), text.size()) - at, " ");
     return text;
 }
 
@@ -42,7 +45,7 @@ bool DatabaseError::Passing() const {
 }
 
 void Connection::ThrowConnectFailure() {
-    std::string message = Trim(PQerrorMessage(conn_.get()));
+    std::string message = PQerrorMessage(conn_.get());
     std::string state_code = TakeSqlState(&message);
     throw DatabaseError(side_, state_code, message);
 }

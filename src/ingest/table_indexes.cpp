@@ -29,23 +29,31 @@ bool Wanted(const std::string& set, const std::string& index_set) {
 
 void MakeIndexes(Connection& c, const Settings& settings, std::vector<std::string>* notes) {
     std::string table = c.Identifier(settings.schema) + ".changes";
+    std::string of_table =
+        " FROM pg_index JOIN pg_class i ON i.oid = indexrelid WHERE indrelid = " +
+        c.Literal(table) + "::regclass";
     for (const Index& index : kIndexes) {
-        if (Wanted(settings.indexes, index.set))
-            c.Query(std::string("CREATE INDEX IF NOT EXISTS ") + index.name + " ON " + table + " " +
+        std::string definition = c.Literal(std::string("% ") + index.definition);
+        bool there = c.Value("SELECT true" + of_table + " AND (relname = '" + index.name +
+                             "' OR pg_get_indexdef(indexrelid) LIKE " + definition + ")") == "t";
+        if (Wanted(settings.indexes, index.set) && !there)
+            c.Query(std::string("CREATE INDEX ") + index.name + " ON " + table + " " +
                     index.definition);
     }
-    Result others = c.Query(
-        "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class c ON c.oid = indexrelid"
-        " WHERE indrelid = " +
-        c.Literal(table) +
-        "::regclass AND NOT indisprimary AND NOT c.relname = ANY ('{changes_row,"
-        "changes_previous,changes_time,changes_context,changes_before,changes_after}') ORDER BY 1");
-    std::string drop;
-    for (int i = 0; i < others.rows(); ++i)
-        drop += (i == 0 ? "DROP INDEX " : ", ") + others.Get(i, 0);
+    std::string ours;
+    for (const Index& index : kIndexes)
+        ours += std::string(" AND relname <> '") + index.name +
+                "' AND pg_get_indexdef(indexrelid) NOT LIKE " +
+                c.Literal(std::string("% ") + index.definition);
+    std::string drop = c.Value(
+        "SELECT string_agg(i.oid::regclass::text, ', '"
+        " ORDER BY relname)" +
+        of_table + " AND NOT indisprimary" + ours);
     if (!drop.empty())
         notes->push_back(
-            "further indexes slow every change down; where nobody needs them: " + drop + ";");
+            "further indexes slow every change down; where nobody needs them: "
+            "DROP INDEX " +
+            drop + ";");
 }
 
 }  // namespace bemi::ingest
