@@ -38,6 +38,16 @@ void InstallSql(Connection& destination, const Settings& settings, size_t from, 
     }
 }
 
+// The functions of schema bemi know one table.
+void CheckOnlyTarget(Connection& destination, const Settings& settings) {
+    std::string other = destination.Value("SELECT schema FROM bemi.target WHERE schema <> " +
+                                          destination.Literal(settings.schema));
+    if (!other.empty())
+        throw Failure(
+            Exit::kRefused, "this database keeps its changes in " + other + ".changes already",
+            "--schema " + other + ", or another database; several slots may share a table");
+}
+
 void CheckPartitioning(Connection& destination, const Settings& settings, bool exists) {
     std::string schema = destination.Literal(settings.schema);
     std::string unit =
@@ -72,6 +82,7 @@ void InitDestination(Connection& destination, const Settings& settings, Notes* n
     // Two inits at a time would trip over each other.
     destination.Query("SELECT pg_advisory_xact_lock(hashtextextended('bemi_ingest init', 0))");
     InstallSql(destination, settings, 0, 1);
+    CheckOnlyTarget(destination, settings);
     TableShape shape = ReadShape(destination, settings.schema);
     if (!shape.Wrong(false).empty() && shape.exists)
         throw Failure(

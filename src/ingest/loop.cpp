@@ -22,6 +22,7 @@ Loop::Loop(Source& source, Sink& sink, Reporter& reporter, const LoopSettings& s
     : source_(source), sink_(sink), reporter_(reporter), settings_(settings) {
     received_ = seen_ = sink_.Stored();
     moved_ = Clock::now();
+    asked_ = moved_ - kMoveInterval;
 }
 
 bool Loop::Run() {
@@ -41,8 +42,7 @@ bool Loop::Run() {
                 return false;
             case Delivery::Kind::kNothing:
                 MoveIfDue(kMoveInterval);
-                if (settings_.until)
-                    source_.AskPosition();
+                AskIfDue();
         }
         reporter_.Tick(sink_.LastCommitTime());
     }
@@ -98,6 +98,14 @@ void Loop::MoveIfDue(std::chrono::milliseconds interval) {
     sink_.Move(seen_);
     moved_ = Clock::now();
     source_.Confirm(sink_.Stored());
+}
+
+// Where nothing comes, the source says how far it is only when asked.
+void Loop::AskIfDue() {
+    if (!settings_.until && Clock::now() - asked_ < kMoveInterval)
+        return;
+    source_.AskPosition();
+    asked_ = Clock::now();
 }
 
 void Loop::Commit() {

@@ -30,6 +30,7 @@ class Loop {
     void TakeRecords(const Delivery& delivery);
     void TakePosition(const Delivery& delivery);
     void MoveIfDue(std::chrono::milliseconds interval);
+    void AskIfDue();
     void Commit();
     bool Reached() const;
     std::chrono::milliseconds Patience() const;
@@ -43,6 +44,7 @@ class Loop {
     Lsn seen_ = 0;       // greatest position of all
     Time batch_began_;
     Time moved_;
+    Time asked_;
 };
 
 }  // namespace bemi::ingest

@@ -87,13 +87,14 @@ $$;
 CREATE OR REPLACE FUNCTION bemi.retain(target_schema text)
 RETURNS integer LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
-    keep interval := (SELECT t.retain FROM bemi.target t WHERE t.schema = target_schema);
-    at timestamptz;
+    target bemi.target := (SELECT t FROM bemi.target t WHERE t.schema = target_schema);
+    -- the beginning of the partition that holds the limit
+    at timestamptz := date_trunc(target.partition_by, (now() - target.retain) AT TIME ZONE 'UTC')
+        AT TIME ZONE 'UTC';
     old regclass;
     dropped integer := 0;
 BEGIN
-    SELECT max(till) INTO at FROM bemi.partitions(target_schema) WHERE till <= now() - keep;
-    IF at IS NULL THEN
+    IF NOT EXISTS (SELECT FROM bemi.partitions(target_schema) WHERE till <= at) THEN
         RETURN 0;
     END IF;
     PERFORM set_config('lock_timeout', '5s', true);
