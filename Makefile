@@ -37,10 +37,35 @@ EXTRA_CLEAN = bemi_decoder--*.sql tmp_check tmp_check_iso output_iso
 
 # Listed by name, one topic each, in the order in which a reader would want them.
 REGRESS = \
+	setup \
+	record \
+	types \
+	identities \
+	keys \
+	context \
+	subtransactions \
+	prepared \
+	toast \
+	truncate \
+	partitions \
+	columns \
+	renames \
+	quoting \
+	options \
+	filters \
+	masks \
+	server_settings \
+	origin \
+	messages \
+	batch_size \
+	oversize \
+	hostile_settings \
 	extension \
 	track \
 	track_all \
 	check
+ENCODING = UTF8
+NO_LOCALE = 1
 
 TAP_TESTS = 1
 

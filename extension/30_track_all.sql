@@ -50,14 +50,19 @@ COMMENT ON FUNCTION bemi._track_schema(name) IS
 CREATE FUNCTION bemi._tables_to_track(schema name) RETURNS regclass[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
+    WITH root AS (
+        SELECT r.oid, r.relkind FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace
+        WHERE n.nspname = schema
+    ), member (oid) AS (
+        SELECT oid FROM root WHERE relkind = 'r'
+        UNION
+        SELECT bemi._with_partitions(oid::regclass) FROM root WHERE relkind = 'p'
+    ), not_full AS MATERIALIZED (
+        SELECT c.oid, c.relkind FROM member JOIN pg_class c USING (oid) WHERE c.relreplident <> 'f'
+    )
     SELECT array_agg(c.oid::regclass ORDER BY c.relkind = 'p' DESC, c.oid)
-    FROM pg_class c
-    WHERE c.relreplident <> 'f'
-      AND c.oid IN (
-          SELECT bemi._with_partitions(r.oid::regclass)
-          FROM pg_class r JOIN pg_namespace n ON n.oid = r.relnamespace
-          WHERE n.nspname = schema AND r.relkind IN ('r', 'p'))
-      AND NOT EXISTS (SELECT FROM bemi._obstacle(c.oid::regclass, 'track'))
+    FROM not_full c
+    WHERE NOT EXISTS (SELECT FROM bemi._obstacle(c.oid::regclass, 'track'))
 $$;
 COMMENT ON FUNCTION bemi._tables_to_track(name) IS
 'internal: the tables of a schema without replica identity full';
@@ -131,45 +136,50 @@ $$;
 COMMENT ON PROCEDURE bemi.track_all(name) IS
 'replica identity full for all tables of a schema, those to come included; commits after each table, so not inside a transaction block';
 
+-- Moved: what last wrote the table's row in this transaction also wrote which schema it is in, and
+-- did not make the table, whose system columns are as old as it is.
+CREATE FUNCTION bemi._is_moved(relation regclass) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM pg_class c
+        JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0
+            AND d.refclassid = 'pg_namespace'::regclass
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tableoid'
+        WHERE c.oid = relation AND age(c.xmin) <= 0
+          AND d.xmin = c.xmin AND d.cmin = c.cmin AND NOT (a.xmin = c.xmin AND a.cmin = c.cmin));
+END
+$$;
+COMMENT ON FUNCTION bemi._is_moved(regclass) IS
+'internal: whether the last that was done to a table, in this transaction, was to move it into its schema';
+
 -- Of one DDL command, the tables that are to be full from now on. Only what the command has just
 -- made, moved or attached, and so has locked: we never wait for a lock, and whoever gives a table
 -- another identity, with bemi.untrack or without, keeps it.
-CREATE FUNCTION bemi._tables_of_command(relation oid, command_tag text) RETURNS SETOF regclass
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION bemi._tables_of_command(relation regclass, command_tag text) RETURNS SETOF regclass
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH subject AS (
-        SELECT c.oid, c.xmin, c.cmin, c.relkind, c.relreplident, t.schema IS NOT NULL AS in_tracked_schema
-        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        LEFT JOIN bemi.tracked_schemas t ON t.schema = n.nspname
-        WHERE c.oid = relation
-    ), candidate (oid) AS (
-        -- made here, or as a partition of what is tracked
-        SELECT s.oid FROM subject s
-        WHERE command_tag <> 'ALTER TABLE'
-          AND (s.in_tracked_schema OR EXISTS (
-              SELECT FROM pg_partition_ancestors(s.oid) a JOIN pg_class p ON p.oid = a.relid
-              WHERE p.relreplident = 'f'))
-    UNION ALL
-        -- moved here: what last wrote the table's row also wrote which schema it is in, and did
-        -- not make the table, whose system columns are as old as it is
-        SELECT s.oid FROM subject s
-        JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = s.oid AND d.objsubid = 0
-            AND d.refclassid = 'pg_namespace'::regclass
-        JOIN pg_attribute a ON a.attrelid = s.oid AND a.attname = 'tableoid'
-        WHERE command_tag = 'ALTER TABLE' AND s.in_tracked_schema AND age(s.xmin) <= 0
-          AND d.xmin = s.xmin AND d.cmin = s.cmin AND NOT (a.xmin = s.xmin AND a.cmin = s.cmin)
-    UNION ALL
-        -- attached to what is tracked, by this transaction
-        SELECT bemi._with_partitions(i.inhrelid::regclass) FROM subject s
-        JOIN pg_inherits i ON i.inhparent = s.oid
-        WHERE command_tag = 'ALTER TABLE' AND s.relkind = 'p' AND s.relreplident = 'f'
-          AND age(i.xmin) <= 0
-    )
-    SELECT c.oid::regclass
-    FROM candidate JOIN pg_class c USING (oid)
-    WHERE c.relreplident <> 'f' AND NOT EXISTS (SELECT FROM bemi._obstacle(c.oid::regclass, 'track'))
+DECLARE
+    in_tracked_schema boolean := EXISTS (
+        SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        JOIN bemi.tracked_schemas t ON t.schema = n.nspname
+        WHERE c.oid = relation);
+BEGIN
+    IF command_tag = 'ALTER TABLE' THEN
+        RETURN QUERY SELECT relation WHERE in_tracked_schema AND bemi._is_moved(relation);
+        RETURN QUERY
+            SELECT bemi._with_partitions(i.inhrelid::regclass)
+            FROM pg_class c JOIN pg_inherits i ON i.inhparent = c.oid
+            WHERE c.oid = relation AND c.relkind = 'p' AND c.relreplident = 'f' AND age(i.xmin) <= 0;
+    ELSE
+        RETURN QUERY SELECT relation WHERE in_tracked_schema OR EXISTS (
+            SELECT FROM pg_partition_ancestors(relation) a JOIN pg_class c ON c.oid = a.relid
+            WHERE c.relreplident = 'f');
+    END IF;
+END
 $$;
-COMMENT ON FUNCTION bemi._tables_of_command(oid, text) IS
+COMMENT ON FUNCTION bemi._tables_of_command(regclass, text) IS
 'internal: the tables that a DDL command has made, moved or attached and that are to be tracked';
 
 -- Runs with every CREATE TABLE and ALTER TABLE of the database, with the rights of whoever does it.
@@ -179,14 +189,15 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     relation regclass;
-    relations regclass[];
 BEGIN
-    relations := array(
-        SELECT bemi._tables_of_command(objid, command_tag)
+    FOREACH relation IN ARRAY array(
+        SELECT bemi._tables_of_command(objid::regclass, command_tag)
         FROM pg_event_trigger_ddl_commands()
-        WHERE object_type = 'table' AND schema_name <> 'pg_temp');
-    FOREACH relation IN ARRAY relations LOOP
-        PERFORM bemi._make_full(relation);
+        WHERE object_type = 'table' AND schema_name <> 'pg_temp')
+    LOOP
+        IF NOT EXISTS (SELECT FROM bemi._obstacle(relation, 'track')) THEN
+            PERFORM bemi._make_full(relation);
+        END IF;
     END LOOP;
 EXCEPTION WHEN OTHERS THEN
     RAISE WARNING USING

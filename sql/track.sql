@@ -42,6 +42,13 @@ SELECT bemi.track('by_index');
 DROP INDEX "By Code";
 SELECT bemi.untrack('by_index');
 SELECT relreplident FROM identities WHERE relname = 'by_index';
+CREATE UNIQUE INDEX "By Code" ON by_index (code);
+ALTER TABLE by_index REPLICA IDENTITY USING INDEX "By Code";
+SELECT bemi.track('by_index');
+DROP INDEX "By Code";
+CREATE UNIQUE INDEX "By Code" ON by_index (code) WHERE code <> '';
+SELECT bemi.untrack('by_index');
+SELECT relreplident FROM identities WHERE relname = 'by_index';
 -- an old memory doesn't outlive a new choice
 ALTER TABLE by_nothing REPLICA IDENTITY DEFAULT;
 SELECT bemi.track('by_nothing'), bemi.untrack('by_nothing');

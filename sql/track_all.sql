@@ -77,6 +77,15 @@ COMMIT;
 ALTER TABLE chosen ADD COLUMN note text;
 SELECT * FROM public.identities WHERE relreplident <> 'f';
 
+-- as does what was moved here before anybody asked to track the schema
+CREATE SCHEMA moved_to;
+CREATE TABLE elsewhere.moved_before (id int);
+ALTER TABLE elsewhere.moved_before SET SCHEMA moved_to;
+INSERT INTO bemi.tracked_schemas VALUES ('moved_to');
+ALTER TABLE moved_to.moved_before ALTER id SET DEFAULT 1;
+SELECT relreplident FROM pg_class WHERE oid = 'moved_to.moved_before'::regclass;
+DROP SCHEMA moved_to CASCADE;
+
 -- not tracked: other schemas, temporary and unlogged tables
 CREATE TABLE elsewhere.free (id int);
 CREATE UNLOGGED TABLE made_fast (id int);

@@ -169,7 +169,7 @@ SKIP:
 
 # Optional, so neither met nor unmet without.
 is(row('session_library'), '|not loaded', 'the session library is a choice');
-is($node->safe_psql('postgres', q{SET session_preload_libraries = 'other, bemi_session'; SELECT ok, found, fix FROM bemi.check() WHERE name = 'session_library'}),
+is($node->safe_psql('postgres', q{SET session_preload_libraries = other, bemi_session; SELECT ok, found, fix FROM bemi.check() WHERE name = 'session_library'}),
 	't|loaded by session_preload_libraries|', 'the session library is chosen');
 
 $node->stop;

@@ -32,6 +32,10 @@ Utf8Text ToUtf8(const TextEncoding& encoding, std::string_view text);
 // not valid there.
 void WriteText(JsonStream& out, const TextEncoding& encoding, std::string_view text);
 
+// The same for a name, which is written whatever it holds (shared catalogs have names in the
+// encoding of the database that wrote them): what is not valid is taken as Latin-1.
+void WriteIdentifier(JsonStream& out, const TextEncoding& encoding, std::string_view name);
+
 // At most `characters` of what may be any bytes, as valid UTF-8 without NUL: what is not text
 // becomes U+FFFD. Allocated in the current memory context.
 std::string_view Printable(const TextEncoding& encoding, std::string_view bytes,

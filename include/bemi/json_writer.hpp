@@ -32,10 +32,15 @@ class JsonStream {
 
     // The stream may hold `limit` bytes, at most kMaxLength.
     void SetLimit(std::size_t limit) { limit_ = limit < kMaxLength ? limit : kMaxLength; }
+    // What comes now can be dropped on its own. That the limit was passed is not forgotten.
     void Mark() {
         mark_ = buffer_.len;
-        overflowed_ = false;
         failure_ = nullptr;
+    }
+    // The same for a new attempt: what overflowed before is over.
+    void Restart() {
+        Mark();
+        overflowed_ = false;
     }
     void Rewind(std::size_t length) { buffer_.len = static_cast<int>(length); }
 
@@ -69,7 +74,8 @@ class JsonStream {
     }
     void Flush() {}
 
-    static constexpr std::size_t kMaxLength = 900u << 20;  // a StringInfo ends at 1 GB
+    // A StringInfo ends at 1 GB: no small Reserve behind the limit may come near that.
+    static constexpr std::size_t kMaxLength = 900u << 20;
 
  private:
     static constexpr std::size_t kSmall = 8192;

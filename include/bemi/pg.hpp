@@ -1,10 +1,18 @@
 // The only gate to the server's headers, and the only place that knows its versions.
-// Include it after the C++ standard's headers and rapidjson's: port.h makes macros of printf and
-// its kin.
+//
+// port.h makes macros of printf and its kin, which must not reach into other headers: all that the
+// rooms use of the C++ standard and of rapidjson comes before it, here.
 #pragma once
 
+#include <climits>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <string_view>
+
+#include "bemi/json.hpp"
 
 extern "C" {
 #include "postgres.h"
@@ -17,8 +25,10 @@ extern "C" {
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_conversion.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "common/base64.h"

@@ -43,7 +43,12 @@ struct RelationPlan {
     int attribute_count;
     ColumnPlan* columns;  // all that are stored, in the order of the table
     int column_count;
+    Datum* values[2];  // of a row's images, attribute_count each
+    bool* nulls[2];
+    std::uint8_t* missing;  // of a row, per column
     bool has_ignored_columns;
+    // A row has needed a guard: the next ones get theirs at once. Set by whoever writes rows.
+    bool guards_rows;
     bool uses_settings;
     KeyColumn* key;  // in the order of the index; none where there is no key or it may not be shown
     int key_count;

@@ -4,6 +4,11 @@
 // A record is built at once, without its tail. While no context is known, records are held; then
 // they go out with the first one, and later records follow as they come, save the latest, which
 // waits for the next or for the commit, so that the last one can say so.
+//
+// A message has the LSN of its end, which is the LSN of the change that follows it. Where the two
+// are of different subtransactions the server may decode the change first. So in a transaction with
+// subtransactions the newest records that share a position are held as well, for a context that was
+// written before them.
 #pragma once
 
 #include <string_view>
@@ -25,13 +30,13 @@ class RecordQueue {
     void Init(const Options& options, const TextEncoding& encoding, MemoryContext memory,
               SendFunction send, void* argument);
 
-    void Begin();
-    // Where the next record is to be appended, without its tail; then End.
-    JsonStream& BeginRecord();
+    void Begin(bool has_subtransactions);
+    // Where the next record is to be appended, without its tail; then EndRecord.
+    JsonStream& BeginRecord(XLogRecPtr position);
     // `with_context` is false for a MESSAGE.
     void EndRecord(XLogRecPtr position, bool with_context);
-    // The context of the changes from here on, and of those before it if it is the first.
-    void SetContext(std::string_view message);
+    // The context of the changes from `position` on, and of those before it if it is the first.
+    void SetContext(std::string_view message, XLogRecPtr position);
     // Sends what is left; false where nothing was ever sent.
     bool Commit();
 
@@ -45,8 +50,15 @@ class RecordQueue {
         bool with_context;
     };
 
+    enum class Mode {
+        kAwaitContext,  // no context is known yet: hold all
+        kHoldPosition,  // hold the newest records of one position
+        kPassOn,        // hold nothing but the latest record
+    };
+
     void Hold(XLogRecPtr position, bool with_context);
     void ReleaseHeld();
+    void StopAwaiting();
     void CloseOpenRecord();
     void OpenRecord(XLogRecPtr position, bool with_context);
     void Send(bool last);
@@ -67,7 +79,8 @@ class RecordQueue {
     JsonStream context_;      // the tail of the changes now: `,"context":…`
     JsonStream raw_context_;  // the message it was made from, where that is kept
     bool raw_context_kept_;
-    bool holding_;  // no context is known yet
+    Mode mode_;
+    bool has_subtransactions_;
     bool context_seen_;
     bool context_came_late_;
     bool released_without_context_;

@@ -1,6 +1,7 @@
 // The tuples of one change, and their images.
 #pragma once
 
+#include "bemi/guard.hpp"
 #include "bemi/json_writer.hpp"
 #include "bemi/relation.hpp"
 
@@ -11,12 +12,16 @@ enum Image { kBefore, kAfter, kImageCount };
 // Why a value is not in the images; the strongest reason of a column is the last of these.
 enum class Missing : std::uint8_t { kNone, kToast, kSize, kError, kMasked, kMaskedChanged };
 
+// What catches an ERROR of a value's output: a guard around the value, or one around the row.
+enum class RowGuard { kValue, kRow };
+
 // One change, taken apart: valid until the next row.
 struct Row {
     RelationPlan* plan;
     TransactionId xid;
     bool present[kImageCount];
     bool before_is_key;  // PostgreSQL logged only the columns of the replica identity
+    RowGuard guard;
     Datum* values[kImageCount];
     bool* nulls[kImageCount];
     Missing* missing;  // per column of the plan
@@ -25,8 +30,8 @@ struct Row {
     bool* left_out[kImageCount];
 };
 
-// Allocates in the current memory context what the row needs beyond the tuples themselves. Either
-// tuple may be nullptr. Takes unchanged TOAST values from the old tuple where it holds them.
+// Uses the arrays of the plan, so that one row of a plan is loaded at a time. Either tuple may be
+// nullptr. Takes unchanged TOAST values from the old tuple where it holds them.
 void LoadRow(Row* row, RelationPlan* plan, TransactionId xid, TupleDesc descriptor,
              HeapTuple old_tuple, HeapTuple new_tuple);
 
@@ -39,7 +44,18 @@ bool HasColumn(const Row& row, Image image, bool in_identity);
 
 // Whether two values of a type are the same, byte by byte once uncompressed; false where one of
 // them can't be uncompressed.
-bool SameValue(Datum first, Datum second, const ValuePlan& plan);
+bool SameValue(const Row& row, Datum first, Datum second, const ValuePlan& plan);
+
+// Runs what may raise an ERROR: as it is where a guard is around the row already. Returns nullptr,
+// or the ERROR's message; see guard.hpp.
+template <typename Body>
+const char* RunCarefully(const Row& row, Body& body) {
+    row.plan->guards_rows = true;
+    if (row.guard == RowGuard::kValue)
+        return Guarded(body);
+    body();
+    return nullptr;
+}
 
 // `,"before":{…},"after":{…}`. Fills in `missing`. False where the stream's limit or jsonb's own
 // limits were passed: what was written is then of no use.

@@ -56,7 +56,7 @@ inline void WriteValue(JsonStream& out, Datum value, ValuePlan& plan) {
 }
 
 // `2026-01-02T03:04:05.678901+00:00`: always six digits of microseconds, always UTC; at most
-// kMaxTimestampLength bytes. `time` must be finite and in range, as a commit's is.
+// kMaxTimestampLength bytes. A time that an origin has set may be infinite, or before our era.
 constexpr int kMaxTimestampLength = 48;
 char* PutCommitTime(char* to, TimestampTz time);
 

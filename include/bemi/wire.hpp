@@ -33,14 +33,17 @@ inline constexpr char kContext[] = "context";
 inline constexpr char kContextError[] = "context_error";
 inline constexpr char kLast[] = "last";
 
-// Values that jsonb refuses to hold, from the server's jsonb.h: bytes of one array's or object's
-// content, and the elements and members that its parser can gather in one allocation.
+// Values that jsonb refuses to hold: more bytes in an array or object than a JEntry can tell
+// (jsonb.h), or more elements or members than its parser can gather in one allocation of 1 GB,
+// which it doubles as it goes (32 and 72 bytes each).
 inline constexpr std::size_t kMaxJsonbBytes = 0x0FFFFFFF;
-inline constexpr std::size_t kMaxJsonbElements = 33554432;
-inline constexpr std::size_t kMaxJsonbMembers = 16777216;
+inline constexpr std::size_t kMaxJsonbElements = 16777216;
+inline constexpr std::size_t kMaxJsonbMembers = 8388608;
 
-// Deepest nesting: of a context, and of a json value that is still embedded.
+// Deepest nesting: of a context, and of a json and a jsonb value that is still embedded. A server
+// with the default max_stack_depth reads somewhat more than the last.
 inline constexpr int kMaxContextDepth = 64;
 inline constexpr int kMaxValueDepth = 1000;
+inline constexpr int kMaxJsonbDepth = 6000;
 
 }  // namespace bemi::wire

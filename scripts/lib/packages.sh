@@ -3,13 +3,14 @@
 #
 # The rule of this file: a PostgreSQL that is installed stays as it is. It is not upgraded, not restarted,
 # and gets no cluster. So the headers are taken in the version of the server that is there; where apt
-# would touch the server for them, they are unpacked into a folder of their own under build/ instead.
+# would touch the server for them, they are unpacked into a folder of their own under build/ instead; and where it
+# has only those of another minor release, which don't fit, that release's server is unpacked beside them and used.
 
 readonly OLDEST_MAJOR=14
 
 MAJOR=''           # of the server that is used
 SERVER_CONFIG=''   # its pg_config; empty as long as the server isn't installed
-UNPACKED=''        # folder with headers that were unpacked instead of installed; empty if not needed
+UNPACKED=''        # folder with this server's headers, if they were unpacked instead of installed
 MISSING=()         # Debian packages that have to be installed
 MISSING_HEADERS='' # the package with the server's headers, where it is missing
 
@@ -71,7 +72,7 @@ find_missing() {
     if [[ -z $SERVER_CONFIG ]]; then
         need server # its name needs the package lists: see name_server_packages
     elif ! has_headers "$SERVER_CONFIG"; then
-        UNPACKED=$(unpacked_headers) || MISSING_HEADERS=postgresql-server-dev-$MAJOR
+        UNPACKED=$(unpacked_headers) || use_unpacked_server || MISSING_HEADERS=postgresql-server-dev-$MAJOR
     fi
     if ! have gcc || ! have g++; then need g++; fi
     have make || need make
@@ -95,7 +96,7 @@ describe_what_is_here() {
     local headers=''
     [[ -z $UNPACKED ]] || headers=", its headers in $UNPACKED"
     say "$("$SERVER_CONFIG" --version) in $("$SERVER_CONFIG" --bindir)$headers"
-    say "$(g++ --version | head -n 1), $(make --version | head -n 1), rapidjson"
+    say "$(g++ --version | sed -n 1p), $(make --version | sed -n 1p), rapidjson"
 }
 
 # --- installing --------------------------------------------------------------------------------
@@ -126,7 +127,7 @@ require_a_way_to_install() {
     local yes=$1 system
     system=$(. /etc/os-release 2>/dev/null && printf '%s' "${PRETTY_NAME:-}") || true
     if ! have apt-get || ! have dpkg-query; then
-        die "$EXIT_UNSUPPORTED" "this is ${system:-not Debian}: I only know how to install on Debian and its relatives." \
+        die "$EXIT_UNSUPPORTED" "there is no apt here (${system:-an unknown system}), and this script knows no other way to install." \
             "Missing here (as Debian names it): $(missing_in_words)." \
             "Install that by hand and run this again, with PG_CONFIG=/path/to/pg_config where it is not in PATH."
     fi
@@ -219,7 +220,7 @@ name_server_packages() {
 # --- the plan ----------------------------------------------------------------------------------
 
 PLAN=()   # arguments of apt-get install, with versions where they matter
-UNPACK='' # package[=version] that is unpacked instead
+UNPACK=() # the same, of what is unpacked instead
 
 make_plan() {
     PLAN=()
@@ -232,7 +233,12 @@ make_plan() {
         return
     fi
     # Without the headers' package, and what only it needs.
-    UNPACK=$(pin "$MISSING_HEADERS")
+    if headers_have_version; then
+        UNPACK=("$(pin "$MISSING_HEADERS")")
+    else
+        UNPACK=("$MISSING_HEADERS" "postgresql-$MAJOR" "postgresql-client-$MAJOR")
+        UNPACK=("${UNPACK[@]/%/=$(candidate "$MISSING_HEADERS")}")
+    fi
     PLAN=()
     for package in "${MISSING[@]}"; do PLAN+=("$(pin "$package")"); done
     ((${#PLAN[@]} == 0)) || plan_is_harmless || die 1 "installing ${PLAN[*]} would change a PostgreSQL that is installed:" \
@@ -254,7 +260,8 @@ headers_have_version() {
     apt_has "$MISSING_HEADERS" "$version"
 }
 
-apt_has() { apt-cache show "$1=$2" >/dev/null 2>&1; }
+# apt_has PACKAGE VERSION: it can be downloaded.
+apt_has() { apt-cache madison "$1" 2>/dev/null | awk -F ' *[|] *' -v v="$2" '$2 == v { found = 1 } END { exit !found }'; }
 
 # True where the first package is installed, and apt has the second in that version.
 same_version() {
@@ -301,14 +308,15 @@ ask_for_plan() {
     local yes=$1 answer upgrades
     if ((${#PLAN[@]} > 0)); then
         say "to be installed by apt: ${PLAN[*]}"
-        apt-get install --assume-no --no-install-recommends "${PLAN[@]}" 2>/dev/null >"$TEMP/apt-size.log" || true
+        "${AS_ROOT[@]}" apt-get install --assume-no --no-install-recommends "${PLAN[@]}" >"$TEMP/apt-size.log" 2>/dev/null || true
         grep -E '^[0-9]+ upgraded|^Need to get|^After this operation' "$TEMP/apt-size.log" | sed 's/^/      /' || true
         upgrades=$(awk '$1 == "Inst" && $3 ~ /^\[/ { print $2 }' "$TEMP/apt-plan.log" | xargs)
         [[ -z $upgrades ]] || say "  upgraded by that: $upgrades"
         require_room
     fi
-    [[ -z $UNPACK ]] ||
-        say "to be unpacked into $BUILD, since installing it would change the PostgreSQL that is here:" "  $UNPACK"
+    ((${#UNPACK[@]} == 0)) ||
+        say "to be unpacked into $BUILD (to install it would change the PostgreSQL that is here, or needs root):" \
+            "  ${UNPACK[*]}"
     [[ -n $SERVER_CONFIG ]] || say "No cluster is made and no server is started by this."
     ((yes == 0)) || return 0
     read -r -p "    Go on? [Y/n] " answer || answer=n
@@ -345,7 +353,7 @@ carry_out_plan() {
         install_downloaded "${PLAN[@]}"
         if ((installs_server)); then allow_clusters; fi
     fi
-    [[ -z $UNPACK ]] || unpack_headers
+    ((${#UNPACK[@]} == 0)) || unpack
 }
 
 download_plan() {
@@ -447,28 +455,36 @@ undo_killed_installation() {
     restore_cluster_settings
 }
 
-# --- headers beside the server -----------------------------------------------------------------
+# --- headers, or a server, of our own ------------------------------------------------------------
 
 # Prints the folder of headers that were unpacked for exactly this server; fails where there are none.
 unpacked_headers() {
     local folder
-    folder=$BUILD/headers/$(headers_key)
+    folder=$BUILD/headers/$(server_version)
     [[ -f $folder/.complete ]] && printf '%s\n' "$folder"
 }
 
-# "PostgreSQL 15.18 (Debian 15.18-0+deb12u1)" → 15.18
-headers_key() { "${SERVER_CONFIG}" --version | awk '{ print $2 }'; }
+# Its pg_config finds its own folder, like all of PostgreSQL's programs.
+use_unpacked_server() {
+    local folder=$BUILD/server/$MAJOR
+    [[ -f $folder/.complete ]] && use_server "$folder/usr/lib/postgresql/$MAJOR/bin/pg_config"
+}
 
-unpack_headers() {
-    local folder log=$TEMP/apt-headers.log deb
-    folder=$BUILD/headers/$(headers_key)
-    say "unpacking $UNPACK into $folder"
+# "PostgreSQL 15.18 (Debian 15.18-0+deb12u1)" → 15.18
+server_version() { "$SERVER_CONFIG" --version | awk '{ print $2 }'; }
+
+unpack() {
+    local folder log=$TEMP/apt-unpack.log deb
+    [[ -n $SERVER_CONFIG ]] || find_server # it was installed just now
+    folder=$BUILD/server/$MAJOR
+    ((${#UNPACK[@]} > 1)) || folder=$BUILD/headers/$(server_version)
+    say "unpacking into $folder"
     rm -rf "$folder"
     mkdir -p "$folder" "$TEMP/debs"
-    (cd "$TEMP/debs" && apt-get download -q "$UNPACK") >"$log" 2>&1 ||
-        failed_with_network "$log" "downloading $UNPACK failed"
+    (cd "$TEMP/debs" && apt-get download -q "${UNPACK[@]}") >"$log" 2>&1 ||
+        failed_with_network "$log" "downloading ${UNPACK[*]} failed"
     for deb in "$TEMP"/debs/*.deb; do
-        dpkg-deb -x "$deb" "$folder" >"$log" 2>&1 || failed_with "$log" "unpacking $UNPACK"
+        dpkg-deb -x "$deb" "$folder" >"$log" 2>&1 || failed_with "$log" "unpacking $deb"
     done
     : >"$folder/.complete"
     give_build_folder_back

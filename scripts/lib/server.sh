@@ -22,9 +22,12 @@ make_private_server() {
     has_headers "$PRIVATE_CONFIG" || die 1 "could not make a private copy of the server of $SERVER_CONFIG in $root."
 }
 
+# The system's files everybody may read; others perhaps only their owner, and the server runs as somebody else.
 link_tree() {
+    local how=(-rsf)
+    [[ $1 == /usr/* ]] || how=(-rf)
     mkdir -p "$2"
-    cp -rsf -- "$1/." "$2/"
+    cp "${how[@]}" -- "$1/." "$2/"
 }
 
 # --- the plugin --------------------------------------------------------------------------------

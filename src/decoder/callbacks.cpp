@@ -86,7 +86,7 @@ void Begin(LogicalDecodingContext* ctx, ReorderBufferTXN* txn) {
     RefreshSession(session);
     if (first)
         session->queue.Init(session->options, session->encoding, session->memory, SendMessage, ctx);
-    session->queue.Begin();
+    session->queue.Begin(txn->nsubtxns > 0);
     session->skipped = session->options.local_origin_only && txn->origin_id != InvalidRepOriginId;
     session->sequence = 0;
     session->settings_applied = false;
@@ -106,7 +106,7 @@ const char* OriginName(RepOriginId origin) {
     char* name;
     if (origin == InvalidRepOriginId)
         return nullptr;
-    if (replorigin_by_oid(origin, true, &name))
+    if (origin != DoNotReplicateId && replorigin_by_oid(origin, true, &name))
         return name;
     return psprintf("%u", static_cast<unsigned>(origin));
 }
@@ -165,7 +165,7 @@ void WriteChange(Session* session, const ReorderBufferTXN* txn, Relation relatio
     if (operation == kUpdate && ChangesOnlyIgnored(row))
         return;
     const RecordPlace place = {FragmentsOf(session, txn), change->lsn, session->sequence};
-    WriteRowRecord(session->queue.BeginRecord(), session->scratch, row, operation, place,
+    WriteRowRecord(session->queue.BeginRecord(change->lsn), session->scratch, row, operation, place,
                    session->options.max_record_size);
     session->queue.EndRecord(change->lsn, true);
 }
@@ -194,15 +194,16 @@ void Truncate(LogicalDecodingContext* ctx, ReorderBufferTXN* txn, int relation_c
         if (plan == nullptr || !plan->emitted)
             continue;
         const RecordPlace place = {FragmentsOf(session, txn), change->lsn, session->sequence};
-        WriteTruncateRecord(session->queue.BeginRecord(), *plan, place);
+        WriteTruncateRecord(session->queue.BeginRecord(change->lsn), *plan, place);
         session->queue.EndRecord(change->lsn, true);
     }
     LeaveRow(scope);
     StayAlive(ctx, session);
 }
 
-void TakeContext(Session* session, const ReorderBufferTXN* txn, std::string_view content) {
-    session->queue.SetContext(content);
+void TakeContext(Session* session, const ReorderBufferTXN* txn, std::string_view content,
+                 XLogRecPtr position) {
+    session->queue.SetContext(content, position);
     if (session->queue.context_came_late())
         ereport(LOG,
                 (errmsg("application context of transaction %u came too late for its first changes",
@@ -214,8 +215,8 @@ void TakeContext(Session* session, const ReorderBufferTXN* txn, std::string_view
 void EmitMessage(Session* session, const ReorderBufferTXN* txn, const Message& message,
                  XLogRecPtr position) {
     const RecordPlace place = {FragmentsOf(session, txn), position, 0};
-    WriteMessageRecord(session->queue.BeginRecord(), message, session->encoding, session->database,
-                       place, session->options.max_record_size);
+    WriteMessageRecord(session->queue.BeginRecord(position), message, session->encoding,
+                       session->database, place, session->options.max_record_size);
     session->queue.EndRecord(position, false);
 }
 
@@ -223,15 +224,17 @@ void EmitMessage(Session* session, const ReorderBufferTXN* txn, const Message& m
 void LogicalMessage(LogicalDecodingContext* ctx, ReorderBufferTXN* txn, XLogRecPtr position,
                     bool transactional, const char* prefix, Size size, const char* content) {
     Session* const session = SessionOf(ctx);
-    if (!transactional || session->skipped)
+    if (!transactional)
         return;
-    const RowScope scope = EnterRow(session);
-    const Message message = {prefix, {content, size}};
-    if (message.prefix == session->options.context_prefix)
-        TakeContext(session, txn, message.content);
-    if (EmitsMessage(session->options, message.prefix))
-        EmitMessage(session, txn, message, position);
-    LeaveRow(scope);
+    if (!session->skipped) {
+        const RowScope scope = EnterRow(session);
+        const Message message = {prefix, {content, size}};
+        if (message.prefix == session->options.context_prefix)
+            TakeContext(session, txn, message.content, position);
+        if (EmitsMessage(session->options, message.prefix))
+            EmitMessage(session, txn, message, position);
+        LeaveRow(scope);
+    }
     StayAlive(ctx, session);
 }
 

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kExcerpt = 1000;  // characters
 
 // Jsonb is within its limits whatever a text of this length holds.
-constexpr std::size_t kSmall = 40u << 20;
+constexpr std::size_t kSmall = 32u << 20;
 
 // Writes the canonical text; returns nullptr, or why the message can't be used.
 const char* WriteCanonical(JsonStream& out, std::string_view message, const TextEncoding& encoding,

@@ -75,7 +75,7 @@ Utf8Text Convert(const TextEncoding& encoding, std::string_view text) {
 TextEncoding LookUpTextEncoding() {
     TextEncoding encoding = {GetDatabaseEncoding(), InvalidOid};
     if (encoding.server != PG_UTF8 && encoding.server != PG_SQL_ASCII)
-        encoding.to_utf8 = FindDefaultConversionProc(encoding.server, PG_UTF8);
+        encoding.to_utf8 = FindDefaultConversion(PG_CATALOG_NAMESPACE, encoding.server, PG_UTF8);
     return encoding;
 }
 
@@ -99,13 +99,22 @@ void WriteText(JsonStream& out, const TextEncoding& encoding, std::string_view t
         out.Fail("character with no equivalent in encoding \"UTF8\"");
 }
 
+void WriteIdentifier(JsonStream& out, const TextEncoding& encoding, std::string_view name) {
+    Utf8Text utf8 = ToUtf8(encoding, name);
+    if (!utf8.valid ||
+        !pg_verify_mbstr(PG_UTF8, utf8.text.data(), static_cast<int>(utf8.text.size()), true))
+        utf8 = FromSqlAscii(name);
+    WriteUtf8String(out, utf8.text);
+}
+
 std::string_view Printable(const TextEncoding& encoding, std::string_view bytes,
                            std::size_t characters) {
     // Four bytes are enough for any character of any server encoding.
-    if (bytes.size() > characters * 4)
-        bytes = First(bytes, characters * 4);
+    bytes = First(bytes, characters * 4);
     if (!encoding.is_utf8() && bytes.find('\0') == std::string_view::npos) {
-        const Utf8Text converted = ToUtf8(encoding, bytes);
+        const int whole = pg_mbcharcliplen(bytes.data(), static_cast<int>(bytes.size()),
+                                           static_cast<int>(characters));
+        const Utf8Text converted = ToUtf8(encoding, First(bytes, static_cast<std::size_t>(whole)));
         if (converted.valid)
             bytes = converted.text;
     }

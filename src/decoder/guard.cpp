@@ -23,6 +23,7 @@ bool MayPass(int sqlstate) {
 const char* RunGuarded(void (*body)(void*), void* argument) {
     const MemoryContext memory = CurrentMemoryContext;
     const ResourceOwner owner = CurrentResourceOwner;
+    const int level = GetCurrentTransactionNestLevel();
     ErrorData* volatile error = nullptr;
 
     BeginInternalSubTransaction(nullptr);
@@ -36,7 +37,9 @@ const char* RunGuarded(void (*body)(void*), void* argument) {
         FlushErrorState();
     }
     PG_END_TRY();
-    RollbackAndReleaseCurrentSubTransaction();
+    // Code that fails may leave subtransactions of its own behind.
+    while (GetCurrentTransactionNestLevel() > level)
+        RollbackAndReleaseCurrentSubTransaction();
     MemoryContextSwitchTo(memory);
     CurrentResourceOwner = owner;
 

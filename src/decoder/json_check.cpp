@@ -195,6 +195,15 @@ class CheckingHandler {
     const char* refusal_ = nullptr;
 };
 
+// As a phrase: rapidjson's own are sentences.
+const char* ParseError(const rapidjson::ParseResult& result) {
+    std::string_view reason = rapidjson::GetParseError_En(result.Code());
+    if (!reason.empty() && reason.back() == '.')
+        reason.remove_suffix(1);
+    return psprintf("not JSON at byte %zu: %.*s", result.Offset() + 1,
+                    static_cast<int>(reason.size()), reason.data());
+}
+
 }  // namespace
 
 const char* WriteCheckedJson(JsonStream& out, std::string_view text, int max_depth) {
@@ -228,8 +237,7 @@ const char* WriteCheckedJson(JsonStream& out, std::string_view text, int max_dep
     if (result.IsError() && handler.refusal() != nullptr)
         error = handler.refusal();
     else if (result.IsError())
-        error = psprintf("not JSON at byte %zu: %s", result.Offset() + 1,
-                         rapidjson::GetParseError_En(result.Code()));
+        error = ParseError(result);
     else if (stream.Tell() != text.size())
         error = psprintf("not JSON at byte %zu", stream.Tell() + 1);
     if (error != nullptr && !out.overflowed())

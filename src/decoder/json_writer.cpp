@@ -156,7 +156,7 @@ void JsonStream::Init(MemoryContext memory, bool ascii_only) {
     memory_ = memory;
     ascii_only_ = ascii_only;
     SetLimit(kMaxLength);
-    Mark();
+    Restart();
 }
 
 void JsonStream::Clear() {
@@ -166,7 +166,7 @@ void JsonStream::Clear() {
         Init(memory_, ascii_only_);
     }
     resetStringInfo(&buffer_);
-    Mark();
+    Restart();
 }
 
 bool JsonStream::Fits(std::size_t size) {
@@ -186,21 +186,13 @@ void JsonStream::Grow(std::size_t size) {
     enlargeStringInfo(&buffer_, static_cast<int>(size));
 }
 
-void WriteUtf8String(JsonStream& out, const char* text, std::size_t length) {
-    if (out.ascii_only()) {
-        if (!IsValidUtf8(text, length))
-            out.Fail("invalid byte sequence");
-        else
-            WriteAsciiString(out, text, length);
-        return;
-    }
-    const char* from = text;
-    std::size_t left = length;
+namespace {
+
+// Escapes a piece of text that is short enough to reserve room for; returns whether any of it is
+// beyond ASCII.
+bool WriteEscaped(JsonStream& out, const char* from, std::size_t left) {
     bool high = false;
-    if (!out.Fits(left + 2))
-        return;
-    char* to = out.Reserve(left + 2 + kBlock);
-    *to++ = '"';
+    char* to = out.Reserve(left + kBlock);
     while (left > 0) {
         const std::size_t size = left < kBlock ? left : kBlock;
         const BlockScan scan = size == kBlock ? CopyBlock(to, from) : CopyTail(to, from, size);
@@ -216,12 +208,30 @@ void WriteUtf8String(JsonStream& out, const char* text, std::size_t length) {
         from += clean + 1;
         left -= static_cast<std::size_t>(clean) + 1;
         out.SetEnd(to);
-        if (out.overflowed())
-            return;
-        to = out.Reserve(left + 2 + kBlock);
+        to = out.Reserve(left + kBlock);
     }
-    *to++ = '"';
     out.SetEnd(to);
+    return high;
+}
+
+}  // namespace
+
+void WriteUtf8String(JsonStream& out, const char* text, std::size_t length) {
+    constexpr std::size_t kPiece = 64 * 1024;
+    if (!out.Fits(length + 2))
+        return;
+    if (out.ascii_only()) {
+        if (IsValidUtf8(text, length))
+            WriteAsciiString(out, text, length);
+        else
+            out.Fail("invalid byte sequence");
+        return;
+    }
+    bool high = false;
+    out.Put('"');
+    for (std::size_t done = 0; done < length && !out.overflowed(); done += kPiece)
+        high |= WriteEscaped(out, text + done, Min(kPiece, length - done));
+    out.Put('"');
     if (high && !IsValidUtf8(text, length))
         out.Fail("invalid byte sequence for encoding \"UTF8\"");
 }

@@ -45,10 +45,13 @@ std::size_t NumberLiteral(std::string_view json) {
     return i;
 }
 
-// A numeric has a header of 6 or 8 bytes and 2 for every four digits, counted from the point.
-std::size_t NumericSize(std::size_t literal_length) {
-    const std::size_t groups = (literal_length + 3) / 4;
-    return literal_length <= 4 ? 6 + 2 * groups : 8 + 2 * (groups + 1);
+// A numeric has a header of 6 or 8 bytes and 2 for every group of four digits, counted from the
+// point: an integer of up to four digits is one group, all else may have one more than its length
+// tells.
+std::size_t NumericSize(std::string_view literal) {
+    const std::size_t groups = (literal.size() + 3) / 4;
+    const bool is_integer = literal.find_first_of(".eE") == std::string_view::npos;
+    return is_integer && literal.size() <= 4 ? 6 + 2 * groups : 8 + 2 * (groups + 1);
 }
 
 }  // namespace
@@ -76,7 +79,7 @@ std::size_t JsonbSize(std::string_view json) {
             total += kEntry + size;
         } else if (c == '-' || (c >= '0' && c <= '9')) {
             length = NumberLiteral(Behind(json, i));
-            total = Align(total) + kEntry + NumericSize(length);
+            total = Align(total) + kEntry + NumericSize(First(Behind(json, i), length));
         } else if (c == 't' || c == 'f' || c == 'n') {
             length = c == 'f' ? 5 : 4;
             total += kEntry;

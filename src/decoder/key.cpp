@@ -1,6 +1,5 @@
 // Primary keys.
 
-#include "bemi/guard.hpp"
 #include "bemi/key.hpp"
 
 namespace bemi {
@@ -23,19 +22,35 @@ bool HasKey(const Row& row, Image image) {
     return plan.key_count > 0;
 }
 
+// A key of more bytes than this is not written: an index holds at most a third of a page, but jsonb
+// may hold a short number there that is long to write.
+constexpr std::size_t kMaxKey = 1u << 20;
+
+void InitKeyStream(JsonStream& stream, bool ascii_only) {
+    stream.Init(CurrentMemoryContext, ascii_only);
+    stream.SetLimit(kMaxKey);
+}
+
+// What is behind a stream's failure or limit is the failure of the one that it was made for.
+bool CheckKeyStream(const JsonStream& stream, JsonStream& out) {
+    if (stream.failure() != nullptr || stream.overflowed())
+        out.Fail(stream.failure() != nullptr ? stream.failure() : "key too long");
+    return stream.failure() == nullptr && !stream.overflowed();
+}
+
 // The JSON of one key column as jsonb writes it: in UTF-8, with its own spacing and numbers.
 void WriteKeyValue(JsonStream& out, Datum value, ValuePlan& plan) {
     if (plan.kind != JsonKind::kOther) {
         WriteValue(out, value, plan);
         return;
     }
+    // Escapes become characters of the database again; SQL_ASCII has none beyond ASCII, but takes
+    // any bytes.
     JsonStream json;
-    json.Init(CurrentMemoryContext, true);
+    InitKeyStream(json, plan.encoding->server != PG_SQL_ASCII);
     WriteValue(json, value, plan);
-    if (json.failure() != nullptr) {
-        out.Fail(json.failure());
+    if (!CheckKeyStream(json, out))
         return;
-    }
     json.Put('\0');
     Jsonb* jsonb = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data())));
     const char* text = JsonbToCString(nullptr, &jsonb->root, VARSIZE(jsonb));
@@ -56,7 +71,7 @@ void WriteKeyColumn(JsonStream& out, const Row& row, Image image, KeyColumn& col
     };
     if (!toasted && !column.value.guarded && column.value.kind != JsonKind::kOther)
         write();
-    else if (const char* error = Guarded(write))
+    else if (const char* error = RunCarefully(row, write))
         out.Fail(error);
 }
 
@@ -74,10 +89,12 @@ void WriteSingle(JsonStream& out, const Row& row, Image image) {
         return;
     }
     JsonStream text;
-    text.Init(CurrentMemoryContext, false);
+    InitKeyStream(text, false);
     WriteKeyColumn(text, row, image, column);
-    if (text.failure() != nullptr)
-        out.Fail(text.failure());
+    if (!CheckKeyStream(text, out))
+        return;
+    if (text.view() == std::string_view("null"))
+        out.Fail("a null of JSON has no text");
     else if (text.length() > 0 && text.data()[0] == '"')
         out.Append(text.view());
     else
@@ -87,21 +104,19 @@ void WriteSingle(JsonStream& out, const Row& row, Image image) {
 void WriteComposed(JsonStream& out, const Row& row, Image image) {
     const RelationPlan& plan = *row.plan;
     JsonStream text;
-    text.Init(CurrentMemoryContext, false);
+    InitKeyStream(text, false);
     for (int i = 0; i < plan.key_count; i++) {
         text.Append(i == 0 ? std::string_view("[") : std::string_view(", "));
         WriteKeyColumn(text, row, image, plan.key[i]);
     }
     text.Put(']');
-    if (text.failure() != nullptr)
-        out.Fail(text.failure());
-    else
+    if (CheckKeyStream(text, out))
         WriteUtf8String(out, text.view());
 }
 
 }  // namespace
 
-void WriteKey(JsonStream& out, const Row& row, Image image) {
+bool WriteKey(JsonStream& out, const Row& row, Image image) {
     const std::size_t start = out.length();
     out.Mark();
     if (HasKey(row, image)) {
@@ -109,12 +124,14 @@ void WriteKey(JsonStream& out, const Row& row, Image image) {
             WriteSingle(out, row, image);
         else
             WriteComposed(out, row, image);
-        if (out.failure() == nullptr && !out.overflowed())
-            return;
+        // Where the record is too small for the key it is written again, without a limit.
+        if (out.failure() == nullptr || out.overflowed())
+            return true;
     }
     out.Mark();
     out.Rewind(start);
     out.Append("null");
+    return false;
 }
 
 bool KeyChanged(const Row& row) {
@@ -122,8 +139,8 @@ bool KeyChanged(const Row& row) {
         return false;
     for (int i = 0; i < row.plan->key_count; i++) {
         const KeyColumn& column = row.plan->key[i];
-        if (!SameValue(row.values[kBefore][column.attribute], row.values[kAfter][column.attribute],
-                       column.value))
+        if (!SameValue(row, row.values[kBefore][column.attribute],
+                       row.values[kAfter][column.attribute], column.value))
             return true;
     }
     return false;

@@ -57,6 +57,7 @@ class PatternParser {
             if (rest_[0] != '.' || max_names_ == 1)
                 return "A blank inside of a name must be in double quotes.";
             rest_.remove_prefix(1);
+            SkipBlanks();
         }
     }
 

@@ -11,8 +11,10 @@
 
 #include <cstring>
 
+#include "bemi/guard.hpp"
 #include "bemi/key.hpp"
 #include "bemi/record.hpp"
+#include "bemi/text.hpp"
 #include "bemi/wire.hpp"
 
 namespace bemi {
@@ -91,13 +93,24 @@ void WritePlace(JsonStream& out, const RecordPlace& place, bool with_sequence) {
     WriteUnsigned(out, place.sequence);
 }
 
+// The key, and the previous one where it was another. Two that are written alike (of -0 and 0) are
+// the same to a reader.
+void WriteKeys(JsonStream& out, const Row& row, Operation operation) {
+    const std::size_t start = out.length();
+    WriteKey(out, row, operation == kDelete ? kBefore : kAfter);
+    if (operation != kUpdate || !KeyChanged(row))
+        return;
+    const std::size_t end = out.length();
+    WriteName(out, wire::kPreviousKey);
+    const std::size_t previous = out.length();
+    const bool written = WriteKey(out, row, kBefore);
+    if (!written || First(Behind(out.view(), start), end - start) == Behind(out.view(), previous))
+        out.Rewind(end);
+}
+
 bool WriteRow(JsonStream& out, Row& row, Operation operation, const RecordPlace& place) {
     out.Append(row.plan->openings[operation]);
-    WriteKey(out, row, operation == kDelete ? kBefore : kAfter);
-    if (operation == kUpdate && KeyChanged(row)) {
-        WriteName(out, wire::kPreviousKey);
-        WriteKey(out, row, kBefore);
-    }
+    WriteKeys(out, row, operation);
     if (!WriteImages(out, row))
         return false;
     if (operation != kCreate)
@@ -108,13 +121,33 @@ bool WriteRow(JsonStream& out, Row& row, Operation operation, const RecordPlace&
     return !out.overflowed();
 }
 
+// One guard for the whole row where its table has needed one before; should an ERROR come up, the
+// row is written again with a guard for each value, to find out which it was.
+bool WriteRowCarefully(JsonStream& out, Row& row, Operation operation, const RecordPlace& place) {
+    bool fits = false;
+    auto write = [&] { fits = WriteRow(out, row, operation, place); };
+    if (!row.plan->guards_rows) {
+        write();
+        return fits;
+    }
+    const std::size_t start = out.length();
+    row.guard = RowGuard::kRow;
+    if (Guarded(write) != nullptr) {
+        row.guard = RowGuard::kValue;
+        out.Rewind(start);
+        out.Restart();
+        write();
+    }
+    return fits;
+}
+
 // `,"origin":…,"committed_at":…,"transaction_id":…,"position":`
 std::string_view BeforePosition(const TransactionFacts& facts) {
     JsonStream out;
     out.Init(CurrentMemoryContext, !facts.encoding->is_utf8());
     if (facts.origin != nullptr) {
         WriteName(out, wire::kOrigin);
-        WriteText(out, *facts.encoding, facts.origin);
+        WriteIdentifier(out, *facts.encoding, facts.origin);
     }
     WriteName(out, wire::kCommittedAt);
     char* to = out.Reserve(kMaxTimestampLength + 16);
@@ -142,20 +175,23 @@ void WriteRowRecord(JsonStream& out, JsonStream& scratch, Row& row, Operation op
                     const RecordPlace& place, std::size_t max_size) {
     const std::size_t start = out.length();
     const std::size_t room = max_size - kTailSize;
-    out.Mark();
+    out.Restart();
     out.SetLimit(start + room);
-    if (!WriteRow(out, row, operation, place)) {
-        // What remains when every value goes is what the values have to share the room with.
-        out.SetLimit(JsonStream::kMaxLength);
-        out.Rewind(start);
-        LeaveOutAll(row);
-        (void)WriteRow(out, row, operation, place);
-        const std::size_t frame = out.length() - start;
-        out.Rewind(start);
-        LeaveOutLargest(scratch, row, room > frame ? room - frame : 0);
-        (void)WriteRow(out, row, operation, place);
-    }
+    const bool fits = WriteRowCarefully(out, row, operation, place);
     out.SetLimit(JsonStream::kMaxLength);
+    if (fits)
+        return;
+    // What remains when every value goes is what the values have to share the room with.
+    row.guard = RowGuard::kValue;
+    out.Rewind(start);
+    out.Restart();
+    LeaveOutAll(row);
+    (void)WriteRow(out, row, operation, place);
+    const std::size_t frame = out.length() - start;
+    out.Rewind(start);
+    out.Restart();
+    LeaveOutLargest(scratch, row, room > frame ? room - frame : 0);
+    (void)WriteRow(out, row, operation, place);
 }
 
 void WriteTruncateRecord(JsonStream& out, const RelationPlan& plan, const RecordPlace& place) {
@@ -164,32 +200,47 @@ void WriteTruncateRecord(JsonStream& out, const RelationPlan& plan, const Record
     WritePlace(out, place, true);
 }
 
+namespace {
+
+// What a MESSAGE goes without.
+enum class MessageParts { kAll, kNoContent, kNothing };
+
+void WriteMessage(JsonStream& out, const Message& message, const TextEncoding& encoding,
+                  std::string_view database, const RecordPlace& place, MessageParts parts) {
+    out.Append("{\"operation\":\"MESSAGE\",\"database\":");
+    WriteIdentifier(out, encoding, database);
+    if (parts == MessageParts::kNoContent)
+        out.Append(",\"missing\":{\"content\":\"size\"}");
+    if (parts == MessageParts::kNothing)
+        out.Append(",\"missing\":{\"prefix\":\"size\",\"content\":\"size\"}");
+    if (parts != MessageParts::kNothing) {
+        WriteName(out, wire::kPrefix);
+        WriteIdentifier(out, encoding, message.prefix);
+    }
+    if (parts == MessageParts::kAll) {
+        WriteName(out, wire::kContent);
+        WriteContent(out, message.content, encoding);
+    }
+    WritePlace(out, place, false);
+}
+
+}  // namespace
+
+// A prefix may be as long as a content, and go the same way.
 void WriteMessageRecord(JsonStream& out, const Message& message, const TextEncoding& encoding,
                         std::string_view database, const RecordPlace& place, std::size_t max_size) {
     const std::size_t start = out.length();
-    const auto write = [&](bool with_content) {
-        out.Append("{\"operation\":\"MESSAGE\",\"database\":");
-        WriteText(out, encoding, database);
-        if (!with_content)
-            out.Append(",\"missing\":{\"content\":\"size\"}");
-        WriteName(out, wire::kPrefix);
-        WriteText(out, encoding, message.prefix);
-        if (with_content) {
-            WriteName(out, wire::kContent);
-            WriteContent(out, message.content, encoding);
-        }
-        WritePlace(out, place, false);
-    };
-    out.Mark();
-    out.SetLimit(start + max_size - kTailSize);
-    write(true);
-    if (out.overflowed()) {
-        out.SetLimit(JsonStream::kMaxLength);
-        out.Mark();
+    for (MessageParts parts :
+         {MessageParts::kAll, MessageParts::kNoContent, MessageParts::kNothing}) {
         out.Rewind(start);
-        write(false);
+        out.Restart();
+        if (parts != MessageParts::kNothing)
+            out.SetLimit(start + max_size - kTailSize);
+        WriteMessage(out, message, encoding, database, place, parts);
+        out.SetLimit(JsonStream::kMaxLength);
+        if (!out.overflowed() && out.length() - start <= max_size - kTailSize)
+            return;
     }
-    out.SetLimit(JsonStream::kMaxLength);
 }
 
 TransactionFragments MakeFragments(const TransactionFacts& facts) {

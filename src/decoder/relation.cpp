@@ -11,6 +11,20 @@ namespace {
 
 constexpr const char* kOperationNames[kOperationCount] = {"CREATE", "UPDATE", "DELETE", "TRUNCATE"};
 
+const char* SchemaName(Oid schema) {
+    const char* name = get_namespace_name(schema);
+    if (name == nullptr)
+        elog(ERROR, "cache lookup failed for schema %u", schema);
+    return name;
+}
+
+const char* RelationName(Oid relation) {
+    const char* name = get_rel_name(relation);
+    if (name == nullptr)
+        elog(ERROR, "cache lookup failed for relation %u", relation);
+    return name;
+}
+
 // The relation's own names and its topmost table's, in the current memory context.
 TableNames LookUpNames(Relation relation, DependencyList& dependencies) {
     Oid top = RelationGetRelid(relation);
@@ -23,7 +37,7 @@ TableNames LookUpNames(Relation relation, DependencyList& dependencies) {
         }
     }
     TableNames names;
-    names.schema = get_namespace_name(RelationGetNamespace(relation));
+    names.schema = SchemaName(RelationGetNamespace(relation));
     names.table = pstrdup(RelationGetRelationName(relation));
     dependencies.AddSchema(RelationGetNamespace(relation));
     if (top == RelationGetRelid(relation)) {
@@ -31,8 +45,8 @@ TableNames LookUpNames(Relation relation, DependencyList& dependencies) {
         names.top_table = names.table;
     } else {
         const Oid top_schema = get_rel_namespace(top);
-        names.top_schema = get_namespace_name(top_schema);
-        names.top_table = get_rel_name(top);
+        names.top_schema = SchemaName(top_schema);
+        names.top_table = RelationName(top);
         dependencies.AddSchema(top_schema);
     }
     return names;
@@ -55,7 +69,7 @@ std::string_view Opening(const TableNames& names, const TextEncoding& encoding,
         out.Append(std::string_view(out.length() == 0 ? "{\"" : ",\""));
         out.Append(std::string_view(key));
         out.Append("\":");
-        WriteText(out, encoding, text);
+        WriteIdentifier(out, encoding, text);
     };
     member(wire::kOperation, kOperationNames[operation]);
     member(wire::kDatabase, database);
@@ -137,8 +151,13 @@ struct Planning {
 void PlanColumns(RelationPlan* plan, const Planning& planning) {
     const TupleDesc descriptor = RelationGetDescr(planning.relation);
     plan->attribute_count = descriptor->natts;
-    plan->columns = static_cast<ColumnPlan*>(
-        palloc0(sizeof(ColumnPlan) * static_cast<std::size_t>(Max(descriptor->natts, 1))));
+    const std::size_t room = static_cast<std::size_t>(descriptor->natts) + 1;
+    plan->columns = static_cast<ColumnPlan*>(palloc0(sizeof(ColumnPlan) * room));
+    plan->missing = static_cast<std::uint8_t*>(palloc0(room));
+    for (int image = 0; image < 2; image++) {
+        plan->values[image] = static_cast<Datum*>(palloc(sizeof(Datum) * room));
+        plan->nulls[image] = static_cast<bool*>(palloc(sizeof(bool) * room));
+    }
     for (int i = 0; i < descriptor->natts; i++) {
         const FormData_pg_attribute* attribute = TupleDescAttr(descriptor, i);
         if (!IsStoredAttribute(attribute))

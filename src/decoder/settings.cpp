@@ -12,6 +12,7 @@ namespace {
 struct ServerSetting {
     const char* name;
     const char* description;
+    int max_names;  // of a pattern
     char* value;
     GucStringCheckHook check;
 };
@@ -35,20 +36,34 @@ bool CheckColumnPatterns(char** value, void**, GucSource) {
 
 // The server writes the present values into these.
 ServerSetting server_settings[] = {
-    {"bemi.exclude_tables", "Tables whose changes bemi_decoder never emits.", nullptr,
+    {"bemi.exclude_tables", "Tables whose changes bemi_decoder never emits.", 2, nullptr,
      CheckTablePatterns},
-    {"bemi.exclude_columns", "Columns that bemi_decoder never emits.", nullptr,
+    {"bemi.exclude_columns", "Columns that bemi_decoder never emits.", 3, nullptr,
      CheckColumnPatterns},
-    {"bemi.mask_columns", "Columns whose values bemi_decoder never emits.", nullptr,
+    {"bemi.mask_columns", "Columns whose values bemi_decoder never emits.", 3, nullptr,
      CheckColumnPatterns},
 };
 
-bool IsServerSetting(std::string_view name) {
+// Names of settings are compared without regard to case.
+const ServerSetting* FindServerSetting(const char* name) {
     for (const ServerSetting& setting : server_settings) {
-        if (name == setting.name)
-            return true;
+        if (pg_strcasecmp(name, setting.name) == 0)
+            return &setting;
     }
-    return false;
+    return nullptr;
+}
+
+// A value that the real setting would refuse: it would say so to the consumer, who is not to be
+// trusted with that, and go on as if nothing were to be hidden.
+void RefuseInvalid(const ServerSetting& known, const config_generic* setting) {
+    const char* value = reinterpret_cast<const config_string*>(setting)->reset_val;
+    if (value == nullptr || *value == '\0')
+        return;
+    PatternList list;
+    if (const char* error = ParsePatterns(value, known.max_names, &list))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("invalid value for parameter \"%s\": \"%s\"", known.name, value),
+                        errdetail("%s", error)));
 }
 
 // Before the library is loaded its settings are placeholders that anybody may set. One given with
@@ -56,12 +71,16 @@ bool IsServerSetting(std::string_view name) {
 // one without bringing back the other.
 void RefuseOverrides() {
     ForEachSetting([](const config_generic* setting) {
-        if (setting->reset_source != PGC_S_CLIENT || setting->reset_scontext == PGC_SU_BACKEND ||
-            setting->reset_scontext == PGC_SUSET || !IsServerSetting(setting->name))
+        const ServerSetting* known = FindServerSetting(setting->name);
+        if (known == nullptr || setting->vartype != PGC_STRING)
             return;
-        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                        errmsg("permission denied to set parameter \"%s\"", setting->name),
-                        errhint("Connect without setting it.")));
+        const bool by_superuser =
+            setting->reset_scontext == PGC_SU_BACKEND || setting->reset_scontext == PGC_SUSET;
+        if (setting->reset_source == PGC_S_CLIENT && !by_superuser)
+            ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                            errmsg("permission denied to set parameter \"%s\"", known->name),
+                            errhint("Connect without setting it.")));
+        RefuseInvalid(*known, setting);
     });
 }
 

@@ -5,6 +5,14 @@
 
 namespace bemi {
 
+namespace {
+
+// What may be held of one position. Rows that directly follow a message come from one WAL record of
+// a page's size: what takes more than this has its TOAST values between, and is no such case.
+constexpr std::size_t kPositionHold = 16u << 20;
+
+}  // namespace
+
 void RecordQueue::Init(const Options& options, const TextEncoding& encoding, MemoryContext memory,
                        SendFunction send, void* argument) {
     options_ = &options;
@@ -22,7 +30,7 @@ void RecordQueue::Init(const Options& options, const TextEncoding& encoding, Mem
         MemoryContextAlloc(memory, sizeof(Held) * static_cast<Size>(held_capacity_)));
 }
 
-void RecordQueue::Begin() {
+void RecordQueue::Begin(bool has_subtransactions) {
     held_.Clear();
     message_.Clear();
     context_.Clear();
@@ -31,30 +39,47 @@ void RecordQueue::Begin() {
     raw_context_kept_ = false;
     held_count_ = 0;
     has_open_record_ = false;
-    holding_ = !options_->preceding_context_only && options_->context_hold > 0;
+    has_subtransactions_ = has_subtransactions;
+    mode_ = has_subtransactions ? Mode::kHoldPosition : Mode::kPassOn;
+    if (!options_->preceding_context_only && options_->context_hold > 0)
+        mode_ = Mode::kAwaitContext;
     context_seen_ = false;
     context_came_late_ = false;
     released_without_context_ = false;
     sent_ = false;
 }
 
-JsonStream& RecordQueue::BeginRecord() {
-    if (holding_)
-        return held_;
-    CloseOpenRecord();
-    return message_;
+JsonStream& RecordQueue::BeginRecord(XLogRecPtr position) {
+    if (mode_ == Mode::kPassOn) {
+        CloseOpenRecord();
+        return message_;
+    }
+    if (mode_ == Mode::kHoldPosition && held_count_ > 0 &&
+        held_records_[held_count_ - 1].position != position)
+        ReleaseHeld();
+    return held_;
 }
 
 void RecordQueue::EndRecord(XLogRecPtr position, bool with_context) {
-    if (!holding_) {
+    // With a context_hold of 0 no change waits for the first context.
+    if (mode_ != Mode::kAwaitContext && !context_seen_)
+        released_without_context_ = !options_->preceding_context_only;
+    if (mode_ == Mode::kPassOn) {
         OpenRecord(position, with_context);
         return;
     }
     Hold(position, with_context);
-    if (held_.length() > options_->context_hold) {
+    if (held_.length() <= (mode_ == Mode::kAwaitContext ? options_->context_hold : kPositionHold))
+        return;
+    if (mode_ == Mode::kAwaitContext) {
         released_without_context_ = true;
-        ReleaseHeld();
+        StopAwaiting();
     }
+    ReleaseHeld();
+}
+
+void RecordQueue::StopAwaiting() {
+    mode_ = has_subtransactions_ ? Mode::kHoldPosition : Mode::kPassOn;
 }
 
 void RecordQueue::Hold(XLogRecPtr position, bool with_context) {
@@ -68,7 +93,6 @@ void RecordQueue::Hold(XLogRecPtr position, bool with_context) {
 
 // Everything that was held goes the way of any other record, with the context that is known now.
 void RecordQueue::ReleaseHeld() {
-    holding_ = false;
     std::size_t start = 0;
     for (int i = 0; i < held_count_; i++) {
         const Held& record = held_records_[i];
@@ -106,7 +130,10 @@ void RecordQueue::Send(bool last) {
     sent_ = true;
 }
 
-void RecordQueue::SetContext(std::string_view message) {
+void RecordQueue::SetContext(std::string_view message, XLogRecPtr position) {
+    if (mode_ == Mode::kHoldPosition && held_count_ > 0 &&
+        held_records_[held_count_ - 1].position < position)
+        ReleaseHeld();
     // The packages that write one message per row write the same bytes each time.
     if (!raw_context_kept_ || raw_context_.view() != message) {
         raw_context_.Clear();
@@ -118,13 +145,14 @@ void RecordQueue::SetContext(std::string_view message) {
     }
     context_came_late_ = released_without_context_ && !context_seen_;
     context_seen_ = true;
-    if (holding_)
+    if (mode_ == Mode::kAwaitContext) {
+        StopAwaiting();
         ReleaseHeld();
+    }
 }
 
 bool RecordQueue::Commit() {
-    if (holding_)
-        ReleaseHeld();
+    ReleaseHeld();
     if (has_open_record_) {
         message_.Append(",\"last\":true}");
         Send(true);

@@ -17,16 +17,16 @@ namespace {
 // small ones may ask for more memory than there can be.
 constexpr std::size_t kLargeValue = 16u << 20;
 
-// An image of fewer bytes is within jsonb's limits whatever it holds: `1,` takes 12 bytes there.
-constexpr std::size_t kSmallImage = 40u << 20;
+// An image of fewer bytes is within jsonb's limits whatever it holds: an element has two bytes
+// here, and as `1,` takes 12 there.
+constexpr std::size_t kSmallImage = 32u << 20;
 
 void Deform(Row* row, Image image, TupleDesc descriptor, HeapTuple tuple) {
     row->present[image] = tuple != nullptr;
     if (tuple == nullptr)
         return;
-    const std::size_t count = static_cast<std::size_t>(descriptor->natts);
-    row->values[image] = static_cast<Datum*>(palloc(sizeof(Datum) * count));
-    row->nulls[image] = static_cast<bool*>(palloc(sizeof(bool) * count));
+    row->values[image] = row->plan->values[image];
+    row->nulls[image] = row->plan->nulls[image];
     heap_deform_tuple(tuple, descriptor, row->values[image], row->nulls[image]);
 }
 
@@ -54,7 +54,7 @@ bool IsChanged(const Row& row, const ColumnPlan& column) {
         return row.nulls[kBefore][k] != row.nulls[kAfter][k];
     const Datum after = row.values[kAfter][k];
     return !IsUnchangedToast(column, after) &&
-           !SameValue(row.values[kBefore][k], after, column.value);
+           !SameValue(row, row.values[kBefore][k], after, column.value);
 }
 
 Missing ReasonOfMask(const Row& row, const ColumnPlan& column) {
@@ -74,17 +74,26 @@ void LogFailure(const Row& row, ColumnPlan& column, const char* reason) {
                   errhint("The record names the column in \"missing\" as \"error\".")));
 }
 
-// At least as many bytes as the value's text has, so that what can't fit is not even made. A text
-// is as long as its value; what is stored in binary may be written much shorter.
+// No value is written with fewer bytes than this, so that what can't fit is not even made.
 std::size_t ShortestText(const ValuePlan& plan, std::size_t raw_size) {
-    constexpr std::size_t kBinaryRatio = 32;
     const std::size_t size = raw_size > VARHDRSZ ? raw_size - VARHDRSZ : 0;
-    const bool is_text = plan.kind == JsonKind::kString || plan.type == JSONOID;
-    return is_text ? size : size / kBinaryRatio;
+    switch (plan.type) {
+        case TEXTOID:
+        case VARCHAROID:
+        case BPCHAROID:
+            return size;
+        case BYTEAOID:
+            return 2 * size;
+        case BITOID:
+        case VARBITOID:
+            return size > sizeof(int32) ? 8 * (size - sizeof(int32)) - 7 : 0;
+        default:
+            return 0;
+    }
 }
 
 // A value that is compressed, large, or written by code that is not the server's.
-const char* WriteWithCare(JsonStream& out, Datum value, ValuePlan& plan) {
+const char* WriteWithCare(JsonStream& out, const Row& row, Datum value, ValuePlan& plan) {
     const std::size_t raw_size = RawSize(value, plan.length);
     const bool toasted = plan.length == -1 && IsToasted(value);
     if (plan.length == -1 && !out.Fits(ShortestText(plan, raw_size)))
@@ -95,10 +104,7 @@ const char* WriteWithCare(JsonStream& out, Datum value, ValuePlan& plan) {
                 detoast_attr(reinterpret_cast<struct varlena*>(DatumGetPointer(value))));
         WriteValue(out, value, plan);
     };
-    if (toasted || plan.guarded || raw_size > kLargeValue)
-        return Guarded(write);
-    write();
-    return nullptr;
+    return RunCarefully(row, write);
 }
 
 bool NeedsCare(const ValuePlan& plan, Datum value) {
@@ -117,7 +123,7 @@ Missing WriteColumn(JsonStream& out, const Row& row, ColumnPlan& column, Datum v
     out.Mark();
     out.Append(column.label);
     if (__builtin_expect(NeedsCare(column.value, value), 0))
-        error = WriteWithCare(out, value, column.value);
+        error = WriteWithCare(out, row, value, column.value);
     else
         WriteValue(out, value, column.value);
     if (error == nullptr)
@@ -171,6 +177,8 @@ bool WriteColumns(JsonStream& out, Row& row, Image image) {
         if (reason == Missing::kNone && nulls[column.attribute]) {
             out.Append(column.label);
             out.Append("null");
+            if (out.overflowed())
+                return false;
             continue;
         }
         if (reason == Missing::kNone) {
@@ -200,13 +208,13 @@ bool WriteImage(JsonStream& out, Row& row, Image image) {
 
 }  // namespace
 
-bool SameValue(Datum first, Datum second, const ValuePlan& plan) {
+bool SameValue(const Row& row, Datum first, Datum second, const ValuePlan& plan) {
     if (first == second)
         return true;
     bool same = false;
     auto compare = [&] { same = datum_image_eq(first, second, plan.by_value, plan.length); };
     if (plan.length == -1 && (IsToasted(first) || IsToasted(second)))
-        (void)Guarded(compare);
+        (void)RunCarefully(row, compare);
     else
         compare();
     return same;
@@ -222,8 +230,7 @@ void LoadRow(Row* row, RelationPlan* plan, TransactionId xid, TupleDesc descript
     row->plan = plan;
     row->xid = xid;
     row->before_is_key = plan->identity != Identity::kFull;
-    row->missing =
-        static_cast<Missing*>(palloc0(sizeof(Missing) * static_cast<Size>(plan->column_count + 1)));
+    row->missing = reinterpret_cast<Missing*>(plan->missing);
     Deform(row, kBefore, descriptor, old_tuple);
     Deform(row, kAfter, descriptor, new_tuple);
     if (old_tuple != nullptr && new_tuple != nullptr && HeapTupleHasExternal(new_tuple))

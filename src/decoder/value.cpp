@@ -41,8 +41,9 @@ const BuiltIn* FindBuiltIn(Oid type) {
     return nullptr;
 }
 
-// Types whose output functions look at no setting.
-bool IgnoresSettings(Oid type) {
+// Types whose output functions look at no setting and raise no ERROR. All others are guarded: the
+// code of somebody's own type may do anything, and so may that of a range of such.
+bool IsPlain(Oid type) {
     switch (type) {
         case CHAROID:
         case OIDOID:
@@ -70,9 +71,8 @@ void PlanOutputFunction(ValuePlan* plan, DependencyList& dependencies) {
     fmgr_info(function, &plan->output);
     plan->write = WriteByOutputFunction;
     plan->kind = JsonKind::kString;
-    plan->uses_settings = !IgnoresSettings(plan->type);
-    // A type of somebody's own, or one made from such (a range): its code may do anything.
-    plan->guarded = plan->type >= FirstNormalObjectId || function >= FirstNormalObjectId;
+    plan->uses_settings = !IsPlain(plan->type);
+    plan->guarded = !IsPlain(plan->type);
     if (function >= FirstNormalObjectId)
         dependencies.AddFunction(function);
 }
@@ -154,7 +154,7 @@ std::string_view MemberLabel(const TextEncoding& encoding, const char* name) {
     JsonStream label;
     label.Init(CurrentMemoryContext, !encoding.is_utf8());
     label.Put(',');
-    WriteText(label, encoding, name);
+    WriteIdentifier(label, encoding, name);
     label.Put(':');
     return label.view();
 }

@@ -33,6 +33,41 @@ void WriteJsonbScalar(JsonStream& out, const JsonbValue& value, ValuePlan& plan)
     }
 }
 
+// False where it is nested deeper than what a reader can be expected to take.
+bool WriteJsonbTree(JsonStream& out, Jsonb* jsonb, ValuePlan& plan) {
+    const bool is_scalar = JB_ROOT_IS_SCALAR(jsonb);
+    JsonbIterator* iterator = JsonbIteratorInit(&jsonb->root);
+    JsonbValue item;
+    bool first = true;
+    int depth = 0;
+    JsonbIteratorToken token;
+    while ((token = JsonbIteratorNext(&iterator, &item, false)) != WJB_DONE && !out.overflowed()) {
+        const bool opens = token == WJB_BEGIN_ARRAY || token == WJB_BEGIN_OBJECT;
+        const bool closes = token == WJB_END_ARRAY || token == WJB_END_OBJECT;
+        if (is_scalar && (opens || closes))
+            continue;
+        depth += opens ? 1 : closes ? -1 : 0;
+        if (depth > wire::kMaxJsonbDepth)
+            return false;
+        if (closes) {
+            out.Put(token == WJB_END_ARRAY ? ']' : '}');
+            first = false;
+            continue;
+        }
+        if (token != WJB_VALUE && !first)
+            out.Put(',');
+        if (opens)
+            out.Put(token == WJB_BEGIN_ARRAY ? '[' : '{');
+        else
+            WriteJsonbScalar(out, item, plan);
+        if (token == WJB_KEY)
+            out.Put(':');
+        // Nothing stands between an opening bracket or a key and what follows it.
+        first = opens || token == WJB_KEY;
+    }
+    return true;
+}
+
 // One value inside of an array or a composite, which may be NULL. The server stores none of these
 // compressed or out of line, but an extension's code may have made one so.
 void WriteInner(JsonStream& out, Datum value, bool is_null, ValuePlan& plan) {
@@ -40,9 +75,13 @@ void WriteInner(JsonStream& out, Datum value, bool is_null, ValuePlan& plan) {
         out.Append("null");
         return;
     }
-    if (plan.length == -1 && IsToasted(value))
-        value = PointerGetDatum(PG_DETOAST_DATUM(value));
+    if (plan.length != -1 || !IsToasted(value)) {
+        WriteValue(out, value, plan);
+        return;
+    }
+    value = PointerGetDatum(PG_DETOAST_DATUM(value));
     WriteValue(out, value, plan);
+    pfree(DatumGetPointer(value));
 }
 
 // Walks over an array's elements in storage order.
@@ -93,34 +132,16 @@ void WriteJson(JsonStream& out, Datum value, ValuePlan& plan) {
         WriteUtf8String(out, json.text);
 }
 
+// As json, a string of its text where it is nested too deeply to be read.
 void WriteJsonb(JsonStream& out, Datum value, ValuePlan& plan) {
     Jsonb* const jsonb = DatumGetJsonbP(value);
-    const bool is_scalar = JB_ROOT_IS_SCALAR(jsonb);
-    JsonbIterator* iterator = JsonbIteratorInit(&jsonb->root);
-    JsonbValue item;
-    bool first = true;
-    JsonbIteratorToken token;
-    while ((token = JsonbIteratorNext(&iterator, &item, false)) != WJB_DONE && !out.overflowed()) {
-        const bool opens = token == WJB_BEGIN_ARRAY || token == WJB_BEGIN_OBJECT;
-        const bool closes = token == WJB_END_ARRAY || token == WJB_END_OBJECT;
-        if (is_scalar && (opens || closes))
-            continue;
-        if (closes) {
-            out.Put(token == WJB_END_ARRAY ? ']' : '}');
-            first = false;
-            continue;
-        }
-        if (token != WJB_VALUE && !first)
-            out.Put(',');
-        if (opens)
-            out.Put(token == WJB_BEGIN_ARRAY ? '[' : '{');
-        else
-            WriteJsonbScalar(out, item, plan);
-        if (token == WJB_KEY)
-            out.Put(':');
-        // Nothing stands between an opening bracket or a key and what follows it.
-        first = opens || token == WJB_KEY;
-    }
+    const std::size_t start = out.length();
+    if (WriteJsonbTree(out, jsonb, plan) || out.overflowed())
+        return;
+    out.Rewind(start);
+    char* text = JsonbToCString(nullptr, &jsonb->root, VARSIZE(jsonb));
+    WriteText(out, *plan.encoding, text);
+    pfree(text);
 }
 
 void WriteArray(JsonStream& out, Datum value, ValuePlan& plan) {

@@ -23,7 +23,7 @@ void WriteNumberText(JsonStream& out, std::string_view text) {
         out.Append(text);
 }
 
-std::string_view NumericText(Datum value) {
+char* NumericText(Datum value) {
     return DatumGetCString(DirectFunctionCall1(numeric_out, value));
 }
 
@@ -66,15 +66,19 @@ struct TimestampParts {
     fsec_t microseconds;
 };
 
+char* PutDateAndTime(char* to, const pg_tm& tm) {
+    to = PutDate(to, tm.tm_year, tm.tm_mon, tm.tm_mday);
+    *to++ = 'T';
+    to = PutTwoDigits(to, tm.tm_hour);
+    *to++ = ':';
+    to = PutTwoDigits(to, tm.tm_min);
+    *to++ = ':';
+    return PutTwoDigits(to, tm.tm_sec);
+}
+
 // As EncodeDateTime does for XSD dates: the time zone stands before the era.
 char* PutTimestampParts(char* to, const TimestampParts& parts, std::string_view zone) {
-    to = PutDate(to, parts.tm.tm_year, parts.tm.tm_mon, parts.tm.tm_mday);
-    *to++ = 'T';
-    to = PutTwoDigits(to, parts.tm.tm_hour);
-    *to++ = ':';
-    to = PutTwoDigits(to, parts.tm.tm_min);
-    *to++ = ':';
-    to = PutTwoDigits(to, parts.tm.tm_sec);
+    to = PutDateAndTime(to, parts.tm);
     to = PutFraction(to, parts.microseconds);
     std::memcpy(to, zone.data(), zone.size());
     return PutEra(to + zone.size(), parts.tm.tm_year);
@@ -109,14 +113,17 @@ void WriteTimestampIn(JsonStream& out, Timestamp timestamp, std::string_view zon
 }  // namespace
 
 char* PutCommitTime(char* to, TimestampTz time) {
-    TimestampParts parts = {};
-    (void)SplitTimestamp(time, &parts);
-    const fsec_t microseconds = parts.microseconds;
-    parts.microseconds = 0;
-    to = PutTimestampParts(to, parts, ".");
-    to = pg_ultostr_zeropad(to, static_cast<uint32>(microseconds), 6);
+    TimestampParts parts;
+    if (TIMESTAMP_NOT_FINITE(time) || !SplitTimestamp(time, &parts)) {
+        const std::string_view text = time < 0 ? "-infinity" : "infinity";
+        std::memcpy(to, text.data(), text.size());
+        return to + text.size();
+    }
+    to = PutDateAndTime(to, parts.tm);
+    *to++ = '.';
+    to = pg_ultostr_zeropad(to, static_cast<uint32>(parts.microseconds), 6);
     std::memcpy(to, "+00:00", 6);
-    return to + 6;
+    return PutEra(to + 6, parts.tm.tm_year);
 }
 
 void WriteBool(JsonStream& out, Datum value, ValuePlan&) {
@@ -155,11 +162,15 @@ void WriteFloat8(JsonStream& out, Datum value, ValuePlan&) {
 }
 
 void WriteNumeric(JsonStream& out, Datum value, ValuePlan&) {
-    WriteNumberText(out, NumericText(value));
+    char* text = NumericText(value);
+    WriteNumberText(out, text);
+    pfree(text);
 }
 
 void WriteNumericAsString(JsonStream& out, Datum value, ValuePlan&) {
-    WriteQuoted(out, NumericText(value));
+    char* text = NumericText(value);
+    WriteQuoted(out, text);
+    pfree(text);
 }
 
 void WriteVarlenaText(JsonStream& out, Datum value, ValuePlan& plan) {
