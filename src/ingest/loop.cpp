@@ -13,6 +13,15 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kMoveInterval = 10s;
 // A source in a hurry (it shuts down) waits no longer than this.
 constexpr std::chrono::milliseconds kUrgentInterval = 1s;
+// A commit costs a round trip and a flush of the disk. Right after one, when changes come without a
+// pause, the next waits for some company: some times as long as the last one took, but not longer
+// than anybody would notice. After a pause nobody waits.
+constexpr int kLingerTimes = 4;
+constexpr std::chrono::milliseconds kLongestLinger = 40ms;
+// Whoever brings this many rows a batch has a backlog, and rather wants it stored.
+constexpr uint64_t kBacklogRows = 1000;
+constexpr std::chrono::milliseconds kBacklogLinger = 100ms;
+constexpr auto kPause = 50ms;
 constexpr auto kIdleWait = 1000ms;
 constexpr auto kCurrentWait = 50ms;
 
@@ -28,7 +37,7 @@ Loop::Loop(Source& source, Sink& sink, Reporter& reporter, const LoopSettings& s
 bool Loop::Run() {
     while (!Reached()) {
         Delivery delivery = source_.Next(Patience());
-        // Nothing is here to join what is pending: nobody waits for company.
+        // Nothing is here to join what is pending.
         if (delivery.kind != Delivery::Kind::kRecords && !open_ && sink_.PendingRows() > 0)
             Commit();
         switch (delivery.kind) {
@@ -49,11 +58,22 @@ bool Loop::Run() {
     return true;
 }
 
-// With rows pending, only what is already here may join them.
+// With rows pending, only what is already here may join them, or comes while the batch is young.
 std::chrono::milliseconds Loop::Patience() const {
-    if (!open_ && sink_.PendingRows() > 0)
-        return 0ms;
+    if (!open_ && sink_.PendingRows() > 0) {
+        auto left = batch_began_ + linger_ - Clock::now();
+        return std::max(std::chrono::duration_cast<std::chrono::milliseconds>(left),
+                        std::chrono::milliseconds(0));
+    }
     return settings_.until ? kCurrentWait : kIdleWait;
+}
+
+void Loop::BeginBatch() {
+    batch_began_ = Clock::now();
+    bool paused = batch_began_ - committed_ > kPause;
+    linger_ = paused                       ? 0ms
+              : last_rows_ >= kBacklogRows ? kBacklogLinger
+                                           : std::min(commit_cost_ * kLingerTimes, kLongestLinger);
 }
 
 bool Loop::Reached() const {
@@ -62,7 +82,7 @@ bool Loop::Reached() const {
 
 void Loop::TakeRecords(const Delivery& delivery) {
     if (sink_.PendingRows() == 0)
-        batch_began_ = Clock::now();
+        BeginBatch();
     std::string_view text = delivery.text;
     while (!text.empty()) {
         size_t end = std::min(text.find('\n'), text.size());
@@ -110,10 +130,13 @@ void Loop::AskIfDue() {
 
 void Loop::Commit() {
     uint64_t rows = sink_.PendingRows();
+    auto began = Clock::now();
     sink_.Commit(received_);
+    moved_ = committed_ = Clock::now();
+    commit_cost_ = std::chrono::ceil<std::chrono::milliseconds>(committed_ - began);
     source_.Confirm(sink_.Stored());
     reporter_.Stored(rows);
-    moved_ = Clock::now();
+    last_rows_ = rows;
 }
 
 }  // namespace bemi::ingest

@@ -31,6 +31,7 @@ class Loop {
     void TakePosition(const Delivery& delivery);
     void MoveIfDue(std::chrono::milliseconds interval);
     void AskIfDue();
+    void BeginBatch();
     void Commit();
     bool Reached() const;
     std::chrono::milliseconds Patience() const;
@@ -42,7 +43,9 @@ class Loop {
     bool open_ = false;  // a transaction has begun to arrive and its last record has not
     Lsn received_ = 0;   // greatest end of a transaction taken
     Lsn seen_ = 0;       // greatest position of all
-    Time batch_began_;
+    Time batch_began_, committed_;
+    uint64_t last_rows_ = 0;  // of the last batch
+    std::chrono::milliseconds commit_cost_{0}, linger_{0};
     Time moved_;
     Time asked_;
 };
