@@ -96,3 +96,5 @@ $(OBJS): $(wildcard $(srcdir)/include/bemi/*.hpp $(srcdir)/src/decoder/*.hpp)
 
 bemi_decoder--$(EXTVERSION).sql: $(EXTENSION_SQL)
 	cat $(EXTENSION_SQL) > $@
+
+include $(srcdir)/src/ingest/ingest.mk

@@ -1,0 +1,93 @@
+#include "check.hpp"
+
+#include <cstdio>
+
+#include "continuity.hpp"
+#include "errors.hpp"
+#include "progress.hpp"
+#include "session.hpp"
+
+namespace bemi::ingest {
+
+namespace {
+
+using State = Finding::State;
+
+std::unique_ptr<Connection> Try(const std::string& side, const Settings& settings,
+                                Findings* findings) {
+    bool source = side == "source";
+    try {
+        auto connection = source ? ConnectSource(settings, Connection::Kind::kReplication)
+                                 : ConnectDestination(settings);
+        findings->push_back({State::kOk, side + ": a connection is possible", "", ""});
+        return connection;
+    } catch (const DatabaseError& error) {
+        std::string fix = "--" + side + " with a connection string that psql accepts";
+        if (source && error.sqlstate == "42501")
+            fix = "ALTER ROLE … REPLICATION; -- the role of --source";
+        if (source && error.sqlstate == "53300")
+            fix = "ALTER SYSTEM SET max_wal_senders = 20; -- then restart the server";
+        findings->push_back(
+            {State::kFails, side + ": a connection is possible", error.what(), fix});
+        return nullptr;
+    }
+}
+
+void CheckContinuity(Connection& source, Connection& destination, const Settings& settings,
+                     Findings* findings) {
+    std::optional<Progress> progress = ReadProgress(destination, settings.slot);
+    std::optional<SlotState> slot = ReadSlot(source, settings.slot);
+    if (!progress || !slot)
+        return;
+    Evidence evidence{*progress, IdentifySystem(source), *slot, {}};
+    evidence.history = TimelineHistory(source, evidence.system.timeline);
+    std::optional<Gap> gap = FindGap(evidence);
+    findings->push_back({gap ? State::kFails : State::kOk,
+                         "both: the slot goes on where the destination is",
+                         gap ? gap->explanation : "", "bemi_ingest run --accept-gap"});
+}
+
+}  // namespace
+
+bool Fails(const Findings& findings) {
+    for (const Finding& finding : findings) {
+        if (finding.state == State::kFails)
+            return true;
+    }
+    return false;
+}
+
+std::string Describe(const Findings& findings, bool all) {
+    std::string text;
+    for (const Finding& finding : findings) {
+        if (finding.state == State::kOk) {
+            text += all ? "ok    " + finding.name + "\n" : "";
+            continue;
+        }
+        if (!all && finding.state == State::kNote)
+            continue;
+        text += (finding.state == State::kNote ? "note  " : "FAILS ") + finding.name;
+        text += (finding.found.empty() ? "" : " -- " + finding.found) + "\n";
+        text += finding.fix.empty() ? "" : "      fix: " + finding.fix + "\n";
+    }
+    return text;
+}
+
+int RunCheck(const Settings& settings) {
+    Findings findings;
+    auto source = Try("source", settings, &findings);
+    if (source) {
+        CheckSource(*source, settings, &findings);
+        CheckPlugin(*source, settings, &findings);
+        CheckTables(*source, &findings);
+    }
+    auto destination = Try("destination", settings, &findings);
+    if (destination)
+        CheckDestination(*destination, settings, &findings);
+    if (source && destination)
+        CheckContinuity(*source, *destination, settings, &findings);
+    std::fputs(Describe(findings, true).c_str(), stdout);
+    return static_cast<int>(Fails(findings) ? Exit::kRefused : Exit::kDone);
+}
+
+}  // namespace bemi::ingest

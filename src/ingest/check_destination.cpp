@@ -1,0 +1,81 @@
+// What the destination needs.
+#include "check.hpp"
+#include "errors.hpp"
+#include "progress.hpp"
+#include "table.hpp"
+
+namespace bemi::ingest {
+
+namespace {
+
+using State = Finding::State;
+
+void CheckServer(Connection& destination, Findings* findings) {
+    int version = destination.ServerVersion();
+    findings->push_back({version >= 140000 ? State::kOk : State::kFails,
+                         "destination: PostgreSQL 14 or later", std::to_string(version / 10000),
+                         "upgrade the destination"});
+    std::string encoding = destination.Value("SHOW server_encoding");
+    findings->push_back({encoding == "UTF8" ? State::kOk : State::kFails,
+                         "destination: the database's encoding is UTF8", encoding,
+                         "CREATE DATABASE changes ENCODING 'UTF8' TEMPLATE template0;"});
+    std::string standby = destination.Value("SELECT pg_is_in_recovery()");
+    findings->push_back({standby == "f" ? State::kOk : State::kFails,
+                         "destination: the server is no standby", "it is one",
+                         "--destination with the primary"});
+}
+
+void CheckShape(Connection& destination, const Settings& settings, Findings* findings) {
+    std::string name = "destination: the table " + settings.schema + ".changes is there";
+    TableShape shape = ReadShape(destination, settings.schema);
+    if (!shape.exists) {
+        findings->push_back({State::kFails, name, "no such table", "bemi_ingest init"});
+        return;
+    }
+    findings->push_back({State::kOk, name, "", ""});
+    std::string wrong = shape.Wrong(true);
+    std::string fix = shape.Wrong(false).empty()
+                          ? "bemi_ingest init -- it takes the table over"
+                          : "ALTER TABLE " + destination.Identifier(settings.schema) +
+                                ".changes RENAME TO changes_before_bemi; -- then bemi_ingest init";
+    findings->push_back({wrong.empty() ? State::kOk : State::kFails,
+                         "destination: it has the columns that records need", wrong, fix});
+    std::string table = destination.Literal(destination.Identifier(settings.schema) + ".changes");
+    std::string may = destination.Value("SELECT has_table_privilege(" + table + ", 'INSERT')");
+    findings->push_back({may == "t" ? State::kOk : State::kFails,
+                         "destination: role " + destination.User() + " may write to it",
+                         "it may not",
+                         "GRANT INSERT, SELECT ON " + destination.Identifier(settings.schema) +
+                             ".changes TO " + destination.Identifier(destination.User()) + ";"});
+}
+
+void CheckProgress(Connection& destination, const Settings& settings, Findings* findings) {
+    std::string user = destination.Identifier(destination.User());
+    std::string name = "destination: bemi.progress may be read and written";
+    std::string may = destination.Value(
+        "SELECT has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')"
+        " AND has_table_privilege(c.oid, 'UPDATE') FROM pg_class c JOIN pg_namespace n"
+        " ON n.oid = c.relnamespace WHERE n.nspname = 'bemi' AND c.relname = 'progress'");
+    bool there = !may.empty();
+    findings->push_back({may == "t" ? State::kOk : State::kFails, name,
+                         there ? "it may not" : "no such table",
+                         there ? "GRANT USAGE ON SCHEMA bemi TO " + user +
+                                     "; GRANT ALL ON ALL TABLES IN SCHEMA bemi TO " + user + ";"
+                               : "bemi_ingest init"});
+    if (may != "t")
+        return;
+    bool known = ReadProgress(destination, settings.slot).has_value();
+    findings->push_back({known ? State::kOk : State::kFails,
+                         "destination: bemi.progress knows slot " + settings.slot, "it does not",
+                         "bemi_ingest init"});
+}
+
+}  // namespace
+
+void CheckDestination(Connection& destination, const Settings& settings, Findings* findings) {
+    CheckServer(destination, findings);
+    CheckShape(destination, settings, findings);
+    CheckProgress(destination, settings, findings);
+}
+
+}  // namespace bemi::ingest

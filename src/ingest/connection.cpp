@@ -1,0 +1,260 @@
+#include "connection.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <poll.h>
+
+#include "errors.hpp"
+#include "interrupt.hpp"
+
+namespace bemi::ingest {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kConnectTimeout = 15s;
+constexpr auto kSlice = 1000ms;
+
+void IgnoreNotice(void*, const PGresult*) {}
+
+}  // namespace
+
+long Result::Touched() const {
+    return std::strtol(PQcmdTuples(result_.get()), nullptr, 10);
+}
+
+Connection::Connection(const std::string& conninfo, Kind kind, std::string side)
+    : side_(std::move(side)), conn_(nullptr, PQfinish), message_(nullptr, PQfreemem) {
+    Connect(conninfo, kind);
+    FinishConnecting();
+    PQsetErrorVerbosity(conn_.get(), PQERRORS_DEFAULT);
+    PQsetnonblocking(conn_.get(), 1);
+    PQsetNoticeReceiver(conn_.get(), IgnoreNotice, nullptr);
+}
+
+void Connection::Connect(const std::string& conninfo, Kind kind) {
+    // libpq's own words about a connection string may repeat its password: ours don't.
+    char* why = nullptr;
+    std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(
+        PQconninfoParse(conninfo.c_str(), &why), PQconninfoFree);
+    PQfreemem(why);
+    if (!parsed && conninfo.find_first_of("=:") != std::string::npos)
+        throw Failure(Exit::kUsage, "--" + side_ +
+                                        " is not a connection string that libpq can read "
+                                        "(it is not shown here: it may hold a password)");
+    const char* keys[] = {"dbname",
+                          "fallback_application_name",
+                          "client_encoding",
+                          "keepalives_idle",
+                          "keepalives_interval",
+                          "keepalives_count",
+                          "replication",
+                          nullptr};
+    const char* values[] = {conninfo.c_str(), "bemi_ingest", "UTF8", "30", "10", "3",
+                            "database",       nullptr};
+    if (kind == Kind::kSql)
+        keys[6] = nullptr;
+    conn_.reset(PQconnectStartParams(keys, values, 1));
+    if (!conn_)
+        throw std::bad_alloc();
+    PQsetErrorVerbosity(conn_.get(), PQERRORS_VERBOSE);
+}
+
+void Connection::FinishConnecting() {
+    auto deadline = Clock::now() + kConnectTimeout;
+    PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+    while (PQstatus(conn_.get()) != CONNECTION_BAD && state != PGRES_POLLING_OK) {
+        if (state == PGRES_POLLING_FAILED)
+            break;
+        if (!Wait(state == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline))
+            throw DatabaseError(side_, "08001", "no answer from " + Describe());
+        state = PQconnectPoll(conn_.get());
+    }
+    if (PQstatus(conn_.get()) == CONNECTION_OK)
+        return;
+    ThrowConnectFailure();
+}
+
+bool Connection::Wait(short events, Clock::time_point deadline) {
+    for (;;) {
+        if (InterruptRequested())
+            throw Interrupted();
+        auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+        auto slice =
+            std::clamp(left, std::chrono::milliseconds(0), std::chrono::milliseconds(kSlice));
+        pollfd sockets[] = {{PQsocket(conn_.get()), events, 0}, {InterruptDescriptor(), POLLIN, 0}};
+        int ready = poll(sockets, 2, static_cast<int>(slice.count()));
+        if (InterruptRequested())
+            throw Interrupted();
+        if (ready > 0)
+            return true;
+        if (left <= slice)
+            return false;
+        if (while_waiting_)
+            while_waiting_();
+    }
+}
+
+void Connection::Flush() {
+    for (;;) {
+        int state = PQflush(conn_.get());
+        if (state == 0)
+            return;
+        if (state < 0)
+            ThrowConnectionError();
+        // The server may have something to say that it wants read before it takes more.
+        Wait(POLLIN | POLLOUT, Clock::time_point::max());
+        if (PQconsumeInput(conn_.get()) == 0)
+            ThrowConnectionError();
+    }
+}
+
+PGresult* Connection::NextResult() {
+    Flush();
+    while (PQisBusy(conn_.get()) != 0) {
+        Wait(POLLIN, Clock::time_point::max());
+        if (PQconsumeInput(conn_.get()) == 0)
+            ThrowConnectionError();
+    }
+    return PQgetResult(conn_.get());
+}
+
+Result Connection::Query(const std::string& sql) {
+    if (PQsendQuery(conn_.get(), sql.c_str()) == 0)
+        ThrowConnectionError();
+    Result last(nullptr);
+    Result error(nullptr);
+    while (PGresult* result = NextResult()) {
+        last = Result(result);
+        switch (PQresultStatus(result)) {
+            case PGRES_COPY_IN:
+            case PGRES_COPY_OUT:
+            case PGRES_COPY_BOTH:
+                return last;
+            case PGRES_TUPLES_OK:
+            case PGRES_COMMAND_OK:
+            case PGRES_EMPTY_QUERY:
+                break;
+            default:
+                error = std::move(last);
+        }
+        if (error.get() != nullptr && PQstatus(conn_.get()) == CONNECTION_BAD)
+            break;
+    }
+    if (error.get() != nullptr)
+        ThrowResultError(error.get());
+    return last;
+}
+
+std::string Connection::Value(const std::string& sql, const std::string& none) {
+    Result result = Query(sql);
+    return result.rows() > 0 && !result.IsNull(0, 0) ? result.Get(0, 0) : none;
+}
+
+void Connection::PutCopy(std::string_view data) {
+    for (;;) {
+        int state = PQputCopyData(conn_.get(), data.data(), static_cast<int>(data.size()));
+        if (state < 0)
+            ThrowConnectionError();
+        Flush();
+        if (state == 1)
+            return;
+    }
+}
+
+void Connection::EndCopy() {
+    while (PQputCopyEnd(conn_.get(), nullptr) == 0)
+        Flush();
+    Result error(nullptr);
+    while (PGresult* result = NextResult()) {
+        Result held(result);
+        if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
+            error = std::move(held);
+        if (PQstatus(conn_.get()) == CONNECTION_BAD)
+            break;
+    }
+    if (error.get() != nullptr)
+        ThrowResultError(error.get());
+}
+
+bool Connection::NextCopy(std::string_view* message, std::chrono::milliseconds wait, bool* ended) {
+    auto deadline = Clock::now() + wait;
+    *ended = false;
+    for (;;) {
+        char* text = nullptr;
+        int length = PQgetCopyData(conn_.get(), &text, 1);
+        message_.reset(text);
+        if (length > 0) {
+            *message = {text, static_cast<size_t>(length)};
+            return true;
+        }
+        if (length < 0) {
+            Result result(NextResult());
+            if (result.get() == nullptr)
+                ThrowConnectionError();
+            if (PQresultStatus(result.get()) == PGRES_FATAL_ERROR)
+                ThrowResultError(result.get());
+            // A COPY is over with its last result; a stream would still be open on our side.
+            while (PQresultStatus(result.get()) == PGRES_COMMAND_OK) {
+                result = Result(NextResult());
+                if (result.get() == nullptr)
+                    break;
+            }
+            *ended = true;
+            return false;
+        }
+        if (!Wait(POLLIN, deadline))
+            return false;
+        if (PQconsumeInput(conn_.get()) == 0)
+            ThrowConnectionError();
+    }
+}
+
+void Connection::SendCopyMessage(std::string_view message) {
+    if (PQputCopyData(conn_.get(), message.data(), static_cast<int>(message.size())) < 0 ||
+        PQflush(conn_.get()) < 0)
+        ThrowConnectionError();
+}
+
+void Connection::Cancel() {
+    std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> handle(PQgetCancel(conn_.get()),
+                                                              PQfreeCancel);
+    char why[256];
+    if (handle)
+        PQcancel(handle.get(), why, sizeof why);
+}
+
+std::string Connection::Literal(std::string_view text) const {
+    std::unique_ptr<char, decltype(&PQfreemem)> quoted(
+        PQescapeLiteral(conn_.get(), text.data(), text.size()), PQfreemem);
+    if (!quoted)
+        throw Failure(Exit::kUsage, "a value is not valid UTF-8");
+    return quoted.get();
+}
+
+std::string Connection::Identifier(std::string_view text) const {
+    std::unique_ptr<char, decltype(&PQfreemem)> quoted(
+        PQescapeIdentifier(conn_.get(), text.data(), text.size()), PQfreemem);
+    if (!quoted)
+        throw Failure(Exit::kUsage, "a name is not valid UTF-8");
+    return quoted.get();
+}
+
+std::string Connection::Describe() const {
+    auto part = [](const char* name, const char* value) {
+        return value != nullptr && *value != '\0' ? std::string(" ") + name + "=" + value
+                                                  : std::string();
+    };
+    return "the " + side_ + part("host", PQhost(conn_.get())) + part("port", PQport(conn_.get())) +
+           part("dbname", PQdb(conn_.get())) + part("user", PQuser(conn_.get()));
+}
+
+void Sleep(std::chrono::milliseconds time) {
+    pollfd wake = {InterruptDescriptor(), POLLIN, 0};
+    poll(&wake, 1, static_cast<int>(time.count()));
+    if (InterruptRequested())
+        throw Interrupted();
+}
+
+}  // namespace bemi::ingest

@@ -1,0 +1,91 @@
+// One libpq connection. Every wait of it ends at a signal (throws Interrupted) and lets the other
+// side be served meanwhile, so that a slow destination never costs us the source's connection.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <libpq-fe.h>
+
+namespace bemi::ingest {
+
+using Clock = std::chrono::steady_clock;
+
+class Result {
+ public:
+    explicit Result(PGresult* result) : result_(result, PQclear) {}
+    int rows() const { return PQntuples(result_.get()); }
+    int columns() const { return PQnfields(result_.get()); }
+    bool IsNull(int row, int column) const { return PQgetisnull(result_.get(), row, column) != 0; }
+    std::string Get(int row, int column) const { return PQgetvalue(result_.get(), row, column); }
+    // Rows that an UPDATE, INSERT or DELETE touched.
+    long Touched() const;
+    PGresult* get() const { return result_.get(); }
+
+ private:
+    std::unique_ptr<PGresult, decltype(&PQclear)> result_;
+};
+
+class Connection {
+ public:
+    enum class Kind { kSql, kReplication };
+
+    // Connects; throws DatabaseError. `side` is "source" or "destination", for messages.
+    Connection(const std::string& conninfo, Kind kind, std::string side);
+
+    // Runs SQL (several statements are one transaction) and gives the last result; throws
+    // DatabaseError. A statement that starts a COPY returns at once.
+    Result Query(const std::string& sql);
+    // The first column of the first row, or `none`.
+    std::string Value(const std::string& sql, const std::string& none = {});
+
+    // COPY FROM STDIN: the data goes out as fast as the server takes it, little is buffered here.
+    void PutCopy(std::string_view data);
+    // Ends it and waits for the result.
+    void EndCopy();
+
+    // COPY TO STDOUT and streaming. The next message, if one comes within `wait`; `*ended` tells
+    // that the server ended the stream in good order. The text lives until the next call.
+    bool NextCopy(std::string_view* message, std::chrono::milliseconds wait, bool* ended);
+    // Sends a message on a stream without waiting for it to leave.
+    void SendCopyMessage(std::string_view message);
+
+    // Asks the server to give up the running statement.
+    void Cancel();
+
+    std::string Literal(std::string_view text) const;
+    std::string Identifier(std::string_view text) const;
+    // "dbname=… host=… port=… user=…": never a password.
+    std::string Describe() const;
+    std::string User() const { return PQuser(conn_.get()); }
+    std::string Database() const { return PQdb(conn_.get()); }
+    int ServerVersion() const { return PQserverVersion(conn_.get()); }
+    const std::string& side() const { return side_; }
+
+    // Called about once a second while this connection waits.
+    void WhileWaiting(std::function<void()> hook) { while_waiting_ = std::move(hook); }
+
+ private:
+    void Connect(const std::string& conninfo, Kind kind);
+    void FinishConnecting();
+    // Waits for the socket; false after the deadline.
+    bool Wait(short events, Clock::time_point deadline);
+    void Flush();
+    PGresult* NextResult();
+    [[noreturn]] void ThrowConnectFailure();
+    [[noreturn]] void ThrowConnectionError();
+    [[noreturn]] void ThrowResultError(const PGresult* result);
+
+    std::string side_;
+    std::unique_ptr<PGconn, decltype(&PQfinish)> conn_;
+    std::unique_ptr<char, decltype(&PQfreemem)> message_;
+    std::function<void()> while_waiting_;
+};
+
+// Sleeps, unless a signal comes (Interrupted).
+void Sleep(std::chrono::milliseconds time);
+
+}  // namespace bemi::ingest

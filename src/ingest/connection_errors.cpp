@@ -1,0 +1,82 @@
+// What a connection throws, and how lasting it is.
+#include <algorithm>
+#include <regex>
+
+#include "connection.hpp"
+#include "errors.hpp"
+
+namespace bemi::ingest {
+
+namespace {
+
+std::string Trim(std::string text) {
+    while (!text.empty() && (text.back() == '\n' || text.back() == ' '))
+        text.pop_back();
+    // One line, whatever libpq makes of it.
+    for (size_t at; (at = text.find_first_of("\n\t")) != std::string::npos;)
+        text.replace(at, std::min(text.find_first_not_of("\n\t ", at), text.size()) - at, " ");
+    return text;
+}
+
+// libpq has no SQLSTATE for a failed connection but in the verbose text: "FATAL:  28P01: password
+// …".
+std::string TakeSqlState(std::string* message) {
+    static const std::regex state("([A-Z]+:  )([0-9A-Z]{5}): ");
+    static const std::regex location("\n?LOCATION:[^\n]*");
+    std::smatch match;
+    std::string found = "08001";
+    if (std::regex_search(*message, match, state))
+        found = match[2];
+    *message = std::regex_replace(*message, state, "$1");
+    *message = Trim(std::regex_replace(*message, location, ""));
+    return found;
+}
+
+}  // namespace
+
+bool DatabaseError::Passing() const {
+    static const char* const kStates[] = {"25006", "55006", "55P03", "3B001"};
+    static const char* const kClasses[] = {"08", "53", "57", "40", "XX"};
+    if (sqlstate.compare(0, 2, "58") == 0)
+        return sqlstate != "58P01";  // a file that is not there: the plugin's library
+    return std::find(std::begin(kStates), std::end(kStates), sqlstate) != std::end(kStates) ||
+           std::find(std::begin(kClasses), std::end(kClasses), sqlstate.substr(0, 2)) !=
+               std::end(kClasses);
+}
+
+void Connection::ThrowConnectFailure() {
+    std::string message = PQerrorMessage(conn_.get());
+    std::string state_code = TakeSqlState(&message);
+    throw DatabaseError(side_, state_code, message);
+}
+
+void Connection::ThrowConnectionError() {
+    // The server's last words, where it had any, say more than "connection lost".
+    while (PGresult* result = PQgetResult(conn_.get())) {
+        Result held(result);
+        ExecStatusType status = PQresultStatus(result);
+        if (status == PGRES_FATAL_ERROR)
+            ThrowResultError(result);
+        if (status == PGRES_COPY_IN || status == PGRES_COPY_BOTH || status == PGRES_COPY_OUT)
+            break;
+    }
+    throw DatabaseError(side_, "08006", Trim(PQerrorMessage(conn_.get())));
+}
+
+void Connection::ThrowResultError(const PGresult* result) {
+    const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char* primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char* detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+    const char* hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+    const char* where = PQresultErrorField(result, PG_DIAG_CONTEXT);
+    std::string message = primary != nullptr ? primary : Trim(PQresultErrorMessage(result));
+    if (detail != nullptr)
+        message += std::string(": ") + detail;
+    if (hint != nullptr)
+        message += std::string(" (") + hint + ")";
+    if (where != nullptr && state != nullptr && state[0] != '0')
+        message += std::string(" [") + std::string(where).substr(0, 200) + "]";
+    throw DatabaseError(side_, state != nullptr ? state : "08006", message);
+}
+
+}  // namespace bemi::ingest

@@ -1,0 +1,40 @@
+// What can end a command, and the exit codes that tell a caller which it was.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace bemi::ingest {
+
+enum class Exit {
+    kDone = 0,
+    kFailed = 1,       // an error that is none of the others; `status` past a limit
+    kUsage = 2,        // the command line or the configuration file
+    kRefused = 3,      // a requirement of the source or the destination is not met
+    kGap = 4,          // changes are missing or foreign: only --accept-gap goes on
+    kInterrupted = 5,  // SIGTERM or SIGINT
+};
+
+// Ends the command. `fix` is the statement or command that mends it, empty where there is none.
+struct Failure : std::runtime_error {
+    Failure(Exit exit_code, const std::string& message, std::string how = {})
+        : std::runtime_error(message), code(exit_code), fix(std::move(how)) {}
+    Exit code;
+    std::string fix;
+};
+
+// A signal asked us to end; thrown out of every wait.
+struct Interrupted {};
+
+// An error of one of the two servers, or of the way to it.
+struct DatabaseError : std::runtime_error {
+    DatabaseError(std::string which, std::string state, const std::string& message)
+        : std::runtime_error(message), side(std::move(which)), sqlstate(std::move(state)) {}
+    // True where the same attempt may succeed later without anybody's help: no connection, restart,
+    // full disk, read-only, serialization, a slot or lock still held.
+    bool Passing() const;
+    std::string side;      // "source" or "destination"
+    std::string sqlstate;  // five characters
+};
+
+}  // namespace bemi::ingest

@@ -1,0 +1,47 @@
+# bemi_ingest: an ordinary C++ program beside the plugin, with exceptions and libpq. Included by the
+# Makefile behind PGXS; `all` builds it, `install` puts it into bindir, `clean` removes it.
+
+INGEST_DIR = $(srcdir)/src/ingest
+INGEST_BUILD = build/ingest
+INGEST_SOURCES = $(sort $(wildcard $(INGEST_DIR)/*.cpp))
+INGEST_SQL = $(sort $(wildcard $(INGEST_DIR)/sql/*.sql))
+INGEST_OBJS = $(patsubst $(INGEST_DIR)/%.cpp,$(INGEST_BUILD)/%.o,$(INGEST_SOURCES)) \
+	$(INGEST_BUILD)/sql_files.o
+
+# The client library of the machine that builds, which need not be the server's.
+INGEST_LIBPQ_CFLAGS ?= $(shell pkg-config --cflags libpq 2>/dev/null || echo -I$$($(PG_CONFIG) --includedir))
+INGEST_LIBPQ_LIBS ?= $(shell pkg-config --libs libpq 2>/dev/null || echo -L$$($(PG_CONFIG) --libdir) -lpq)
+INGEST_CXXFLAGS ?= -O2 -g
+INGEST_FLAGS = -std=c++17 -Wall -Wextra -Werror $(INGEST_CXXFLAGS) \
+	-I$(srcdir)/include -I$(INGEST_DIR) $(INGEST_LIBPQ_CFLAGS)
+
+all: bemi_ingest
+
+bemi_ingest: $(INGEST_OBJS)
+	$(CXX) $(INGEST_CXXFLAGS) $^ $(INGEST_LIBPQ_LIBS) -o $@
+
+$(INGEST_BUILD)/%.o: $(INGEST_DIR)/%.cpp $(wildcard $(INGEST_DIR)/*.hpp $(srcdir)/include/bemi/wire.hpp)
+	@mkdir -p $(INGEST_BUILD)
+	$(CXX) $(INGEST_FLAGS) -c $< -o $@
+
+$(INGEST_BUILD)/sql_files.cpp: $(INGEST_DIR)/embed-sql.sh $(INGEST_SQL)
+	@mkdir -p $(INGEST_BUILD)
+	$(INGEST_DIR)/embed-sql.sh $(INGEST_SQL) > $@
+
+$(INGEST_BUILD)/sql_files.o: $(INGEST_BUILD)/sql_files.cpp $(INGEST_DIR)/sql_files.hpp
+	$(CXX) $(INGEST_FLAGS) -c $< -o $@
+
+install: install-ingest
+install-ingest: bemi_ingest
+	$(MKDIR_P) '$(DESTDIR)$(bindir)'
+	$(INSTALL_PROGRAM) bemi_ingest '$(DESTDIR)$(bindir)/'
+
+uninstall: uninstall-ingest
+uninstall-ingest:
+	rm -f '$(DESTDIR)$(bindir)/bemi_ingest'
+
+clean: clean-ingest
+clean-ingest:
+	rm -rf bemi_ingest $(INGEST_BUILD)
+
+.PHONY: install-ingest uninstall-ingest clean-ingest

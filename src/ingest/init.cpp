@@ -1,0 +1,179 @@
+// `init`: table, schema bemi, slot, progress. May be run again: it adds what is missing.
+#include <cstdio>
+
+#include "check.hpp"
+#include "commands.hpp"
+#include "errors.hpp"
+#include "progress.hpp"
+#include "session.hpp"
+#include "sql_files.hpp"
+#include "table.hpp"
+
+namespace bemi::ingest {
+
+namespace {
+
+using Notes = std::vector<std::string>;
+
+// What init itself will mend is no reason to refuse.
+void Refuse(const Findings& findings) {
+    Findings ours;
+    for (const Finding& finding : findings) {
+        if (finding.fix.compare(0, 16, "bemi_ingest init") != 0)
+            ours.push_back(finding);
+    }
+    if (Fails(ours))
+        throw Failure(Exit::kRefused, "requirements are not met:\n" + Describe(ours, false));
+}
+
+// The first file makes schema and tables; the others have functions that need the table `changes`.
+void InstallSql(Connection& destination, const Settings& settings, size_t from, size_t till) {
+    std::string schema = destination.Identifier(settings.schema);
+    for (size_t i = from; i < till; ++i) {
+        std::string text = kSqlFiles[i].text;
+        static const std::string kPlace = "@schema@";
+        for (size_t at; (at = text.find(kPlace)) != std::string::npos;)
+            text.replace(at, kPlace.size(), schema);
+        destination.Query(text);
+    }
+}
+
+// The functions of schema bemi know one table.
+void CheckOnlyTarget(Connection& destination, const Settings& settings) {
+    std::string other = destination.Value("SELECT schema FROM bemi.target WHERE schema <> " +
+                                          destination.Literal(settings.schema));
+    if (!other.empty())
+        throw Failure(
+            Exit::kRefused, "this database keeps its changes in " + other + ".changes already",
+            "--schema " + other + ", or another database; several slots may share a table");
+}
+
+void CheckPartitioning(Connection& destination, const Settings& settings, bool exists) {
+    std::string schema = destination.Literal(settings.schema);
+    std::string unit =
+        destination.Value("SELECT partition_by FROM bemi.target WHERE schema = " + schema, "");
+    if (exists && !settings.partition_by.empty() && unit != settings.partition_by)
+        throw Failure(Exit::kRefused,
+                      "the table " + settings.schema + ".changes is there, and " +
+                          (unit.empty() ? "not partitioned" : "partitioned by " + unit),
+                      "ALTER TABLE " + destination.Identifier(settings.schema) +
+                          ".changes RENAME TO changes_before; -- then init, then copy its rows");
+    bool partitioned = !unit.empty() || !settings.partition_by.empty();
+    if (settings.retain_ms && !partitioned)
+        throw Failure(Exit::kRefused, "--retain drops partitions, and there are none",
+                      "--partition-by day, with a table that is made by init");
+}
+
+void RememberTarget(Connection& destination, const Settings& settings) {
+    auto value = [&](const std::string& text) {
+        return text.empty() ? std::string("NULL") : destination.Literal(text);
+    };
+    std::string retain =
+        settings.retain_ms ? std::to_string(*settings.retain_ms) + " milliseconds" : "";
+    destination.Query("INSERT INTO bemi.target (schema, partition_by, retain) VALUES (" +
+                      destination.Literal(settings.schema) + ", " + value(settings.partition_by) +
+                      ", " + value(retain) +
+                      ") ON CONFLICT (schema) DO UPDATE SET retain = coalesce(excluded.retain,"
+                      " bemi.target.retain)");
+}
+
+void InitDestination(Connection& destination, const Settings& settings, Notes* notes) {
+    destination.Query("BEGIN");
+    // Two inits at a time would trip over each other.
+    destination.Query("SELECT pg_advisory_xact_lock(hashtextextended('bemi_ingest init', 0))");
+    InstallSql(destination, settings, 0, 1);
+    CheckOnlyTarget(destination, settings);
+    TableShape shape = ReadShape(destination, settings.schema);
+    if (!shape.Wrong(false).empty() && shape.exists)
+        throw Failure(
+            Exit::kRefused,
+            "the table " + settings.schema + ".changes is of another shape: " + shape.Wrong(false),
+            "ALTER TABLE " + destination.Identifier(settings.schema) +
+                ".changes RENAME TO changes_before_bemi; or another --schema");
+    CheckPartitioning(destination, settings, shape.exists);
+    if (shape.exists)
+        TakeOver(destination, settings, shape, notes);
+    else
+        MakeTable(destination, settings);
+    InstallSql(destination, settings, 1, kSqlFileCount);
+    RememberTarget(destination, settings);
+    MakeIndexes(destination, settings, notes);
+    destination.Query("SELECT bemi.make_partitions(schema) FROM bemi.target WHERE schema = " +
+                      destination.Literal(settings.schema) + " AND partition_by IS NOT NULL");
+    destination.Query("COMMIT");
+}
+
+// Gives the slot's first position; where it was made before, where it is.
+Lsn InitSlot(Connection& source, const Settings& settings) {
+    if (std::optional<SlotState> slot = ReadSlot(source, settings.slot))
+        return slot->confirmed;
+    auto began = Clock::now();
+    bool told = false;
+    source.WhileWaiting([&] {
+        if (told || Clock::now() - began < std::chrono::seconds(3))
+            return;
+        told = true;
+        std::fputs(
+            "bemi_ingest: the slot waits for transactions of the source that are open; to "
+            "see them: SELECT pid, xact_start, query FROM pg_stat_activity WHERE xact_start "
+            "IS NOT NULL ORDER BY 2;\n",
+            stderr);
+    });
+    Lsn position = CreateSlot(source, settings.slot, false, nullptr);
+    source.WhileWaiting(nullptr);
+    std::printf("slot %s made at %s\n", settings.slot.c_str(), FormatLsn(position).c_str());
+    return position;
+}
+
+void InitProgress(Connection& source, Connection& destination, const Settings& settings) {
+    System system = IdentifySystem(source);
+    std::optional<Progress> known = ReadProgress(destination, settings.slot);
+    if (known && (known->system != system.identifier || known->database != source.Database()))
+        std::fprintf(stderr,
+                     "bemi_ingest: note: slot %s is stored here for another source (database %s, "
+                     "system %llu); run will call it a gap. For a second source: another --slot\n",
+                     settings.slot.c_str(), known->database.c_str(),
+                     static_cast<unsigned long long>(known->system));
+    Lsn position = InitSlot(source, settings);
+    if (known) {
+        if (position > known->position)
+            std::printf(
+                "the slot begins at %s, what is stored ends at %s: run will stop at this "
+                "gap until it is told --accept-gap\n",
+                FormatLsn(position).c_str(), FormatLsn(known->position).c_str());
+        return;
+    }
+    Progress progress;
+    progress.slot = settings.slot;
+    progress.database = source.Database();
+    progress.system = system.identifier;
+    progress.timeline = system.timeline;
+    progress.position = position;
+    InsertProgress(destination, progress, settings.schema);
+}
+
+}  // namespace
+
+int RunInit(const Settings& settings) {
+    auto source = ConnectSource(settings, Connection::Kind::kReplication);
+    auto destination = ConnectDestination(settings);
+    Findings findings;
+    CheckSource(*source, settings, &findings);
+    CheckPlugin(*source, settings, &findings);
+    CheckDestination(*destination, settings, &findings);
+    Refuse(findings);
+    Notes notes;
+    InitDestination(*destination, settings, &notes);
+    InitProgress(*source, *destination, settings);
+    for (const std::string& note : notes)
+        std::printf("note: %s\n", note.c_str());
+    Findings tables;
+    CheckTables(*source, &tables);
+    if (tables.front().state != Finding::State::kOk)
+        std::fputs(Describe(tables, true).c_str(), stdout);
+    std::printf("ready: bemi_ingest run stores the changes in %s.changes\n",
+                settings.schema.c_str());
+    return 0;
+}
+
+}  // namespace bemi::ingest

@@ -1,0 +1,64 @@
+#include "reporter.hpp"
+
+#include <cstdio>
+#include <unistd.h>
+
+#include "timestamp.hpp"
+#include "units.hpp"
+
+namespace bemi::ingest {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kLiveInterval = 500ms;
+constexpr auto kLogInterval = 60s;
+
+}  // namespace
+
+Reporter::Reporter() : terminal_(isatty(STDERR_FILENO) != 0), last_(Clock::now()) {}
+
+void Reporter::ClearLiveLine() {
+    if (live_line_)
+        std::fputs("\r\033[K", stderr);
+    live_line_ = false;
+}
+
+void Reporter::Say(const std::string& line) {
+    ClearLiveLine();
+    std::fprintf(stderr, "bemi_ingest: %s\n", line.c_str());
+    std::fflush(stderr);
+}
+
+void Reporter::Stored(uint64_t rows) {
+    rows_ += rows;
+}
+
+std::string Reporter::Line(int64_t commit_time, double seconds) const {
+    double rate = static_cast<double>(rows_ - rows_at_last_) / seconds;
+    std::string line = FormatCount(rows_) + " rows stored, " +
+                       FormatCount(static_cast<uint64_t>(rate)) + " a second";
+    if (commit_time != 0)
+        line += ", the last committed " +
+                FormatSeconds(static_cast<double>(NowMicros() - commit_time) / 1e6) + " ago";
+    return line;
+}
+
+void Reporter::Tick(int64_t commit_time) {
+    auto elapsed = Clock::now() - last_;
+    if (elapsed < (terminal_ ? std::chrono::milliseconds(kLiveInterval) : kLogInterval))
+        return;
+    std::string line = Line(commit_time, std::chrono::duration<double>(elapsed).count());
+    if (terminal_) {
+        std::fprintf(stderr, "\r\033[K%s", line.c_str());
+        live_line_ = true;
+    } else {
+        std::fprintf(stderr, "bemi_ingest: %s\n", line.c_str());
+    }
+    std::fflush(stderr);
+    rows_at_last_ = rows_;
+    last_ = Clock::now();
+}
+
+}  // namespace bemi::ingest

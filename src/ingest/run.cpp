@@ -1,0 +1,254 @@
+// `run`: one session after the other, each from where the destination says, until told to stop.
+#include <algorithm>
+
+#include "check.hpp"
+#include "commands.hpp"
+#include "continuity.hpp"
+#include "errors.hpp"
+#include "loop.hpp"
+#include "peek.hpp"
+#include "progress.hpp"
+#include "record.hpp"
+#include "reporter.hpp"
+#include "session.hpp"
+#include "table_sink.hpp"
+#include "timestamp.hpp"
+
+namespace bemi::ingest {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::chrono::milliseconds kFirstWait = 250ms;
+constexpr std::chrono::milliseconds kLongestWait = 30s;
+// The lock of a predecessor that was killed is let go when its server notices.
+constexpr auto kLockPatience = 3s;
+// A run that is to end when current does not wait for ever for a server that is away.
+constexpr auto kCurrentPatience = 60s;
+
+class Runner {
+ public:
+    explicit Runner(const Settings& settings) : settings_(settings) {}
+    int Run();
+
+ private:
+    bool Session();
+    void Refuse();
+    void Lock();
+    Progress Continue(const System& system);
+    Progress Accept(Evidence evidence, const Gap& gap);
+    [[noreturn]] void StopAt(const Evidence& evidence, const Gap& gap, const std::string& to_time);
+    void Follow(const Evidence& evidence);
+    void Wait(const DatabaseError& error);
+    [[noreturn]] void GiveUp(const DatabaseError& error);
+
+    const Settings& settings_;
+    Reporter reporter_;
+    std::unique_ptr<Connection> source_, destination_;
+    bool started_ = false;  // a session has streamed before
+    uint64_t rows_at_wait_ = 0;
+    std::chrono::milliseconds wait_ = kFirstWait;
+    std::optional<Lsn> until_;
+    Clock::time_point failing_since_;
+    bool failing_ = false;
+};
+
+// What the destination has on its own table, wherever it asks.
+Progress Demand(std::optional<Progress> progress, const Settings& settings) {
+    if (!progress)
+        throw Failure(Exit::kRefused, "the destination knows no slot " + settings.slot,
+                      "bemi_ingest init");
+    return *progress;
+}
+
+int Runner::Run() {
+    for (;;) {
+        try {
+            if (Session())
+                return static_cast<int>(Exit::kDone);
+            throw DatabaseError("source", "08006", "the server has ended the stream");
+        } catch (const DatabaseError& error) {
+            source_.reset();
+            destination_.reset();
+            if (!error.Passing())
+                GiveUp(error);
+            Wait(error);
+        }
+    }
+}
+
+bool Runner::Session() {
+    destination_ = ConnectDestination(settings_);
+    source_ = ConnectSource(settings_, Connection::Kind::kReplication);
+    Refuse();
+    Lock();
+    System system = IdentifySystem(*source_);
+    Progress progress = Continue(system);
+    Place place = Compare(*destination_, system, source_->Database());
+    if (settings_.until_current && !until_)
+        until_ = system.end;
+    if (settings_.retain_ms)
+        destination_->Query("UPDATE bemi.target SET retain = '" +
+                            std::to_string(*settings_.retain_ms) +
+                            " milliseconds' WHERE partition_by IS NOT NULL AND schema = " +
+                            destination_->Literal(settings_.schema));
+    SlotStream stream(*source_, settings_.slot, progress.position, OptionsFor(settings_, place));
+    destination_->WhileWaiting([&stream] { stream.StayAlive(); });
+    TableSink sink(*destination_, progress, settings_.schema, place.same_cluster);
+    LoopSettings loop_settings;
+    loop_settings.transaction_size = settings_.transaction_size;
+    loop_settings.transaction_time = std::chrono::milliseconds(settings_.transaction_time_ms);
+    loop_settings.until = until_;
+    if (!started_ || failing_)
+        reporter_.Say("storing from " + FormatLsn(progress.position));
+    started_ = true;
+    failing_ = false;
+    bool done = Loop(stream, sink, reporter_, loop_settings).Run();
+    destination_->WhileWaiting(nullptr);
+    return done;
+}
+
+// The requirements that are not met, with their fixes; only the first time: later it is the servers
+// that come and go.
+void Runner::Refuse() {
+    if (started_)
+        return;
+    Findings findings;
+    CheckSource(*source_, settings_, &findings);
+    CheckDestination(*destination_, settings_, &findings);
+    if (Fails(findings))
+        throw Failure(Exit::kRefused, "requirements are not met:\n" + Describe(findings, false));
+}
+
+void Runner::Lock() {
+    auto deadline = Clock::now() + kLockPatience;
+    std::string holder;
+    while (!LockSlot(*destination_, settings_.slot, &holder)) {
+        if (Clock::now() < deadline) {
+            Sleep(100ms);
+            continue;
+        }
+        std::string message =
+            "another bemi_ingest stores slot " + settings_.slot + " here (" + holder + ")";
+        if (started_)
+            throw DatabaseError("destination", "55P03", message);
+        throw Failure(Exit::kRefused, message, "stop it, or give this one another --slot");
+    }
+}
+
+Progress Runner::Continue(const System& system) {
+    Progress progress = Demand(ReadProgress(*destination_, settings_.slot), settings_);
+    std::optional<SlotState> slot = ReadSlot(*source_, settings_.slot);
+    if (!slot)
+        throw Failure(Exit::kRefused, "the source has no slot " + settings_.slot + " any more",
+                      "bemi_ingest init, then run --accept-gap: what happened since " +
+                          FormatLsn(progress.position) + " is missing");
+    Evidence evidence{progress, system, *slot, TimelineHistory(*source_, system.timeline)};
+    if (std::optional<Gap> gap = FindGap(evidence))
+        return Accept(evidence, *gap);
+    Follow(evidence);
+    evidence.progress.position = ResumePosition(evidence);
+    evidence.progress.timeline = system.timeline;
+    return evidence.progress;
+}
+
+// The source goes on on another timeline, and nothing is missing.
+void Runner::Follow(const Evidence& evidence) {
+    const Progress& progress = evidence.progress;
+    if (progress.timeline == evidence.system.timeline)
+        return;
+    Result moved = destination_->Query(
+        "UPDATE bemi.progress SET timeline = " + std::to_string(evidence.system.timeline) +
+        ", position = '" + FormatLsn(ResumePosition(evidence)) +
+        "' WHERE slot = " + destination_->Literal(progress.slot) + " AND position = '" +
+        FormatLsn(progress.position) + "'");
+    if (moved.Touched() != 1)
+        throw DatabaseError("destination", "40001", "somebody else has moved bemi.progress");
+    reporter_.Say("the source is on timeline " + std::to_string(evidence.system.timeline) +
+                  " now; nothing is missing");
+}
+
+std::string TimeText(const std::string& time) {
+    return time.empty() ? "unknown" : time;
+}
+
+void Runner::StopAt(const Evidence& evidence, const Gap& gap, const std::string& to_time) {
+    throw Failure(Exit::kGap,
+                  "gap (" + gap.reason + "): " + gap.explanation + "\n  stored up to " +
+                      FormatLsn(gap.from) + ", last commit " +
+                      TimeText(evidence.progress.committed_at) + "\n  the source goes on from " +
+                      FormatLsn(gap.to) + ", next commit " + TimeText(to_time),
+                  "bemi_ingest run --accept-gap -- it records the gap in bemi.gaps and goes on");
+}
+
+Progress Runner::Accept(Evidence evidence, const Gap& given) {
+    Gap gap = given;
+    std::string to_time;
+    if (!gap.remake_slot) {
+        Place place = Compare(*destination_, evidence.system, source_->Database());
+        NextRecord next = PeekNext(settings_.source, settings_.slot, evidence.slot.confirmed,
+                                   OptionsFor(settings_, place));
+        if (next.exists)
+            to_time = FormatTimestamp(next.committed_at);
+    }
+    if (!settings_.accept_gap)
+        StopAt(evidence, gap, to_time);
+    if (gap.remake_slot) {
+        source_->Query("DROP_REPLICATION_SLOT " + source_->Identifier(settings_.slot));
+        gap.to = gap.resume = CreateSlot(*source_, settings_.slot, false, nullptr);
+    }
+    destination_->Query("BEGIN");
+    RecordGap(*destination_, evidence, gap, evidence.progress.committed_at, to_time);
+    destination_->Query("COMMIT");
+    reporter_.Say("gap accepted (" + gap.reason + "): " + FormatLsn(gap.from) + " to " +
+                  FormatLsn(gap.to) + ", recorded in bemi.gaps");
+    return *ReadProgress(*destination_, settings_.slot);
+}
+
+void Runner::Wait(const DatabaseError& error) {
+    if (!failing_)
+        failing_since_ = Clock::now();
+    failing_ = true;
+    if (reporter_.rows() != rows_at_wait_)
+        wait_ = kFirstWait;
+    rows_at_wait_ = reporter_.rows();
+    if (settings_.until_current && Clock::now() - failing_since_ > kCurrentPatience)
+        throw Failure(Exit::kFailed, error.side + ": " + error.what());
+    std::string message = error.what();
+    std::replace(message.begin(), message.end(), '\n', ' ');
+    char seconds[16];
+    std::snprintf(seconds, sizeof seconds, "%.3g", static_cast<double>(wait_.count()) / 1000);
+    reporter_.Say(error.side + ": " + message + "; again in " + seconds + " s");
+    Sleep(wait_);
+    wait_ = std::min(wait_ * 2, kLongestWait);
+}
+
+void Runner::GiveUp(const DatabaseError& error) {
+    std::string message = error.side + ": " + error.what();
+    try {
+        started_ = false;
+        destination_ = ConnectDestination(settings_);
+        source_ = ConnectSource(settings_, Connection::Kind::kReplication);
+        Refuse();
+    } catch (const DatabaseError&) {
+        // The first error says it.
+    } catch (const Failure& failure) {
+        throw Failure(Exit::kRefused, message + "\n" + failure.what(), failure.fix);
+    }
+    throw Failure(Exit::kRefused, message, "bemi_ingest check");
+}
+
+}  // namespace
+
+int RunIngest(const Settings& settings) {
+    Runner runner(settings);
+    try {
+        return runner.Run();
+    } catch (const BadRecord& error) {
+        throw Failure(Exit::kFailed, std::string("a record cannot be understood: ") + error.what(),
+                      "is the slot's plugin of a version that this bemi_ingest knows?");
+    }
+}
+
+}  // namespace bemi::ingest

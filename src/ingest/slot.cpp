@@ -1,0 +1,67 @@
+#include "slot.hpp"
+
+#include <cstdlib>
+#include <sstream>
+
+#include "errors.hpp"
+
+namespace bemi::ingest {
+
+System IdentifySystem(Connection& source) {
+    Result row = source.Query("IDENTIFY_SYSTEM");
+    System system;
+    system.identifier = std::strtoull(row.Get(0, 0).c_str(), nullptr, 10);
+    system.timeline = static_cast<uint32_t>(std::strtoul(row.Get(0, 1).c_str(), nullptr, 10));
+    system.end = ParseLsn(row.Get(0, 2));
+    return system;
+}
+
+std::vector<TimelineSwitch> TimelineHistory(Connection& source, uint32_t timeline) {
+    std::vector<TimelineSwitch> switches;
+    if (timeline <= 1)
+        return switches;
+    Result file = source.Query("TIMELINE_HISTORY " + std::to_string(timeline));
+    std::istringstream lines(file.Get(0, 1));
+    std::string line;
+    while (std::getline(lines, line)) {
+        std::istringstream words(line);
+        uint32_t left = 0;
+        std::string position;
+        if (words >> left >> position)
+            switches.push_back({left, ParseLsn(position)});
+    }
+    return switches;
+}
+
+Lsn CreateSlot(Connection& source, const std::string& name, bool temporary, std::string* snapshot) {
+    Result row = source.Query("CREATE_REPLICATION_SLOT " + source.Identifier(name) +
+                              (temporary ? " TEMPORARY" : "") + " LOGICAL " + kPlugin +
+                              (snapshot != nullptr ? " EXPORT_SNAPSHOT" : " NOEXPORT_SNAPSHOT"));
+    if (snapshot != nullptr)
+        *snapshot = row.Get(0, 2);
+    return ParseLsn(row.Get(0, 1));
+}
+
+std::optional<SlotState> ReadSlot(Connection& source, const std::string& name) {
+    Result row = source.Query(
+        "SELECT plugin, database, slot_type, wal_status, active, coalesce(active_pid, 0),"
+        " coalesce(confirmed_flush_lsn, '0/0'), coalesce(restart_lsn, '0/0'), safe_wal_size"
+        " FROM pg_catalog.pg_replication_slots WHERE slot_name = " +
+        source.Literal(name));
+    if (row.rows() == 0)
+        return std::nullopt;
+    SlotState slot;
+    slot.plugin = row.Get(0, 0);
+    slot.database = row.Get(0, 1);
+    slot.type = row.Get(0, 2);
+    slot.wal_status = row.IsNull(0, 3) ? "lost" : row.Get(0, 3);
+    slot.active = row.Get(0, 4) == "t";
+    slot.active_pid = std::atoi(row.Get(0, 5).c_str());
+    slot.confirmed = ParseLsn(row.Get(0, 6));
+    slot.restart = ParseLsn(row.Get(0, 7));
+    if (!row.IsNull(0, 8))
+        slot.safe_size = std::strtoull(row.Get(0, 8).c_str(), nullptr, 10);
+    return slot;
+}
+
+}  // namespace bemi::ingest

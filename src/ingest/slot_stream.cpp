@@ -1,0 +1,139 @@
+#include "slot_stream.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "errors.hpp"
+#include "timestamp.hpp"
+
+namespace bemi::ingest {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr size_t kDataHeader = 1 + 8 + 8 + 8;  // 'w', start, end, time
+constexpr size_t kKeepaliveSize = 1 + 8 + 8 + 1;
+constexpr auto kMaxStatusInterval = std::chrono::milliseconds(5s);
+constexpr auto kMinSilence = std::chrono::milliseconds(60s);
+
+uint64_t ReadInt64(std::string_view bytes, size_t at) {
+    uint64_t value = 0;
+    for (size_t i = at; i < at + 8; ++i)
+        value = value << 8 | static_cast<unsigned char>(bytes[i]);
+    return value;
+}
+
+void WriteInt64(uint64_t value, std::string* out) {
+    for (int shift = 56; shift >= 0; shift -= 8)
+        out->push_back(static_cast<char>(value >> shift));
+}
+
+std::string StartCommand(Connection& connection, const std::string& slot, Lsn from,
+                         const DecoderOptions& options) {
+    std::string command = "START_REPLICATION SLOT " + connection.Identifier(slot) + " LOGICAL " +
+                          FormatLsn(from) + " (";
+    const char* comma = "";
+    for (const auto& [name, value] : options) {
+        command += comma + connection.Identifier(name) + " " + connection.Literal(value);
+        comma = ", ";
+    }
+    return command + ")";
+}
+
+}  // namespace
+
+SlotStream::SlotStream(Connection& connection, const std::string& slot, Lsn from,
+                       const DecoderOptions& options)
+    : connection_(connection), received_(from), stored_(from) {
+    std::string timeout = connection.Value(
+        "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'", "60000");
+    std::chrono::milliseconds limit(std::strtol(timeout.c_str(), nullptr, 10));
+    if (limit == 0ms)
+        limit = 60s;
+    status_interval_ = std::min(limit / 4, kMaxStatusInterval);
+    silence_limit_ = std::max(limit * 2, kMinSilence);
+    connection.Query(StartCommand(connection, slot, from, options));
+    asked_at_ = status_at_ = heard_at_ = probed_at_ = Clock::now();
+}
+
+Delivery SlotStream::Next(std::chrono::milliseconds wait) {
+    StayAlive();
+    std::string_view message;
+    bool ended = false;
+    if (!connection_.NextCopy(&message, std::min(wait, status_interval_), &ended)) {
+        Delivery nothing;
+        nothing.kind = ended ? Delivery::Kind::kEnd : Delivery::Kind::kNothing;
+        if (!ended && wait > 0ms)
+            CheckSilence();
+        return nothing;
+    }
+    heard_at_ = Clock::now();
+    return Read(message);
+}
+
+Delivery SlotStream::Read(std::string_view message) {
+    if (message[0] == 'k' && message.size() >= kKeepaliveSize)
+        return ReadKeepalive(message);
+    if (message[0] != 'w' || message.size() < kDataHeader)
+        throw DatabaseError("source", "08P01", "a message of the stream cannot be understood");
+    Delivery delivery;
+    delivery.kind = Delivery::Kind::kRecords;
+    delivery.position = ReadInt64(message, 1);
+    delivery.text = message.substr(kDataHeader);
+    received_ = std::max(received_, delivery.position);
+    return delivery;
+}
+
+// A sender that asks again for what it has just been answered waits for us, to shut down.
+Delivery SlotStream::ReadKeepalive(std::string_view message) {
+    Delivery delivery;
+    delivery.kind = Delivery::Kind::kPosition;
+    delivery.position = ReadInt64(message, 1);
+    received_ = std::max(received_, delivery.position);
+    if (message[17] != 0) {
+        delivery.urgent = asked_twice_ == delivery.position && Clock::now() - asked_at_ < 5s;
+        asked_twice_ = delivery.position;
+        asked_at_ = Clock::now();
+        SendStatus(false);
+    }
+    return delivery;
+}
+
+void SlotStream::Confirm(Lsn stored) {
+    stored_ = std::max(stored_, stored);
+    SendStatus(false);
+}
+
+void SlotStream::StayAlive() {
+    if (Clock::now() - status_at_ >= status_interval_)
+        SendStatus(false);
+}
+
+void SlotStream::AskPosition() {
+    SendStatus(true);
+}
+
+// A connection on which nothing comes though we ask is dead, whatever TCP says.
+void SlotStream::CheckSilence() {
+    auto silence = Clock::now() - heard_at_;
+    if (silence > silence_limit_)
+        throw DatabaseError("source", "08006", "no word on the stream for too long");
+    if (silence > silence_limit_ / 3 && Clock::now() - probed_at_ > silence_limit_ / 6) {
+        probed_at_ = Clock::now();
+        SendStatus(true);
+    }
+}
+
+void SlotStream::SendStatus(bool ask) {
+    std::string message = "r";
+    WriteInt64(received_, &message);  // received
+    WriteInt64(stored_, &message);    // stored: only this lets the slot move
+    WriteInt64(stored_, &message);    // visible
+    WriteInt64(static_cast<uint64_t>(NowMicros()), &message);
+    message.push_back(ask ? 1 : 0);
+    connection_.SendCopyMessage(message);
+    status_at_ = Clock::now();
+}
+
+}  // namespace bemi::ingest

@@ -1,0 +1,223 @@
+// `snapshot`: the present rows of the tables, as records of operation SNAPSHOT that sort between
+// the changes before and those after them.
+//
+// A temporary slot gives a position and a snapshot of exactly what was committed before it. No
+// transaction's commit record begins one byte before that position, so that is where the rows go:
+// commit_position + 1 is the slot's, and sequence counts them.
+#include <cstdio>
+#include <cstdlib>
+#include <unistd.h>
+
+#include "commands.hpp"
+#include "copy_row.hpp"
+#include "errors.hpp"
+#include "progress.hpp"
+#include "reporter.hpp"
+#include "session.hpp"
+#include "snapshot_tables.hpp"
+#include "timestamp.hpp"
+#include "units.hpp"
+
+namespace bemi::ingest {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr size_t kSendSize = 64 << 10;
+constexpr size_t kCopyHeader = 19;
+constexpr int16_t kColumns = 17;
+
+// One message of a COPY TO in binary format: a row (the server sends one a message), the first of
+// them behind the header, or the end.
+class Row {
+ public:
+    Row(std::string_view message, bool first) : rest_(message) {
+        if (first)
+            Take(kCopyHeader);
+        end_ = rest_.size() < 2 || Number(2) == 0xFFFF;
+    }
+
+    bool IsEnd() const { return end_; }
+
+    // The next field; data() is null where it is null.
+    std::string_view Field() {
+        auto length = static_cast<int32_t>(Number(4));
+        return length < 0 ? std::string_view() : Take(static_cast<size_t>(length));
+    }
+
+ private:
+    std::string_view Take(size_t bytes) {
+        if (rest_.size() < bytes)
+            throw DatabaseError("source", "08P01", "a row of COPY cannot be understood");
+        std::string_view taken = rest_.substr(0, bytes);
+        rest_.remove_prefix(bytes);
+        return taken;
+    }
+
+    uint32_t Number(size_t bytes) {
+        uint32_t value = 0;
+        for (char c : Take(bytes))
+            value = value << 8 | static_cast<unsigned char>(c);
+        return value;
+    }
+
+    std::string_view rest_;
+    bool end_;
+};
+
+class Snapshot {
+ public:
+    explicit Snapshot(const Settings& settings) : settings_(settings) {}
+    int Run();
+
+ private:
+    void Begin();
+    void CopyTable(SnapshotTable* table);
+    void AppendRow(const SnapshotTable& table, const std::string& details, Row* row);
+    void Remember(const SnapshotTable& table, uint64_t rows);
+    void Send();
+
+    const Settings& settings_;
+    Reporter reporter_;
+    std::unique_ptr<Connection> source_, destination_;
+    System system_;
+    uint32_t system_hash_ = 0;
+    Lsn position_ = 0;  // that the rows get
+    int64_t taken_at_ = 0;
+    uint64_t sequence_ = 0;
+    std::string buffer_, database_;
+};
+
+// The slot, its snapshot in a transaction of ours, and the destination's transaction.
+void Snapshot::Begin() {
+    destination_ = ConnectDestination(settings_);
+    auto replication = ConnectSource(settings_, Connection::Kind::kReplication);
+    system_ = IdentifySystem(*replication);
+    database_ = replication->Database();
+    std::optional<Progress> progress = ReadProgress(*destination_, settings_.slot);
+    if (!progress)
+        throw Failure(Exit::kRefused, "the destination knows no slot " + settings_.slot,
+                      "bemi_ingest init");
+    if (progress->system != system_.identifier || progress->database != database_)
+        throw Failure(Exit::kRefused,
+                      "slot " + settings_.slot + " of the destination is of another source");
+    system_hash_ = SystemHash(system_.identifier, progress->fork);
+    std::string name = "bemi_snapshot_" + std::to_string(getpid()), snapshot;
+    position_ = CreateSlot(*replication, name, true, &snapshot) - 1;
+    source_ = ConnectSource(settings_, Connection::Kind::kSql);
+    source_->Query(std::string(kOutputSettings) +
+                   "; BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
+                   " SET TRANSACTION SNAPSHOT " +
+                   source_->Literal(snapshot));
+    std::string now = source_->Value(
+        "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8 - 946684800000000");
+    taken_at_ = std::strtoll(now.c_str(), nullptr, 10);
+    destination_->Query("BEGIN");
+    destination_->Query("SELECT bemi.ensure_partition(" + destination_->Literal(settings_.schema) +
+                        ", '2000-01-01 00:00:00+00'::timestamptz + " + std::to_string(taken_at_) +
+                        " * interval '1 microsecond')");
+}
+
+int Snapshot::Run() {
+    Begin();
+    bool same_database = Compare(*destination_, system_, database_).same_database;
+    std::vector<SnapshotTable> tables = ListTables(*source_, settings_, same_database);
+    for (SnapshotTable& table : tables)
+        CopyTable(&table);
+    destination_->Query("COMMIT");
+    reporter_.Say(FormatCount(sequence_) + " rows of " + std::to_string(tables.size()) +
+                  " tables stored as of " + FormatLsn(position_ + 1));
+    return 0;
+}
+
+std::string DetailsOf(const SnapshotTable& table) {
+    std::string details;
+    if (table.partition)
+        details = "\"partition\":" + JsonString(table.name);
+    if (!table.missing.empty())
+        details += (details.empty() ? "" : ",") + ("\"missing\":{" + table.missing + "}");
+    return details.empty() ? details : "{" + details + "}";
+}
+
+void Snapshot::CopyTable(SnapshotTable* table) {
+    std::string query = RowsQuery(*source_, settings_, table);
+    std::string details = DetailsOf(*table);
+    source_->Query("COPY (" + query + ") TO STDOUT (FORMAT binary)");
+    destination_->Query("COPY " + destination_->Identifier(settings_.schema) + ".changes (" +
+                        kCopyColumns + ") FROM STDIN (FORMAT binary)");
+    AppendCopyHeader(&buffer_);
+    uint64_t before = sequence_;
+    std::string_view message;
+    bool first = true;
+    for (bool ended = false; !ended;) {
+        if (!source_->NextCopy(&message, 1000ms, &ended))
+            continue;
+        Row row(message, first);
+        first = false;
+        if (!row.IsEnd())
+            AppendRow(*table, details, &row);
+        if (buffer_.size() >= kSendSize)
+            Send();
+    }
+    AppendCopyTrailer(&buffer_);
+    Send();
+    destination_->EndCopy();
+    Remember(*table, sequence_ - before);
+}
+
+void Snapshot::Send() {
+    destination_->PutCopy(buffer_);
+    buffer_.clear();
+    reporter_.Tick(taken_at_);
+}
+
+void Snapshot::AppendRow(const SnapshotTable& table, const std::string& details, Row* row) {
+    if (++sequence_ > UINT32_MAX)
+        throw Failure(Exit::kFailed, "a snapshot has at most 4,294,967,295 rows",
+                      "--option tables=…, some of them at a time");
+    std::string_view key = row->Field();
+    std::string_view image = row->Field();
+    Uuid id = ChangeId(position_, static_cast<uint32_t>(sequence_), system_hash_);
+    std::string* out = &buffer_;
+    AppendCount(kColumns, out);
+    AppendBytes({reinterpret_cast<const char*>(id.data()), id.size()}, out);
+    key.data() == nullptr ? AppendNull(out) : AppendBytes(key, out);
+    AppendNull(out);  // previous_key
+    AppendJsonb("{}", out);
+    AppendBytes(image, out);  // jsonb in binary, as it came
+    AppendJsonb("{}", out);
+    AppendBytes(database_, out);
+    AppendBytes(table.schema, out);
+    AppendBytes(table.table, out);
+    AppendBytes("SNAPSHOT", out);
+    AppendInt64(taken_at_, out);
+    AppendInt64(NowMicros(), out);
+    AppendInt64(0, out);  // transaction_id: of none
+    AppendInt64(static_cast<int64_t>(position_), out);
+    AppendInt64(static_cast<int64_t>(position_), out);
+    AppendInt64(static_cast<int64_t>(sequence_), out);
+    details.empty() ? AppendNull(out) : AppendJsonb(details, out);
+    reporter_.Stored(1);
+}
+
+void Snapshot::Remember(const SnapshotTable& table, uint64_t rows) {
+    Connection& d = *destination_;
+    d.Query(
+        "INSERT INTO bemi.snapshots (system_identifier, database, schema, \"table\", partition,"
+        " position, taken_at, rows) VALUES (" +
+        std::to_string(system_.identifier) + ", " + d.Literal(database_) + ", " +
+        d.Literal(table.schema) + ", " + d.Literal(table.table) + ", " +
+        d.Literal(table.partition ? table.name : "") + ", " + d.Literal(FormatLsn(position_)) +
+        ", '2000-01-01 00:00:00+00'::timestamptz + " + std::to_string(taken_at_) +
+        " * interval '1 microsecond', " + std::to_string(rows) + ")");
+}
+
+}  // namespace
+
+int RunSnapshot(const Settings& settings) {
+    Snapshot snapshot(settings);
+    return snapshot.Run();
+}
+
+}  // namespace bemi::ingest
