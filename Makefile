@@ -12,6 +12,8 @@ OBJS = \
 	src/decoder/filter.o \
 	src/decoder/guard.o \
 	src/decoder/json_check.o \
+	src/decoder/json_simple.o \
+	src/decoder/json_string.o \
 	src/decoder/json_writer.o \
 	src/decoder/jsonb_size.o \
 	src/decoder/key.o \
@@ -24,10 +26,15 @@ OBJS = \
 	src/decoder/session.o \
 	src/decoder/settings.o \
 	src/decoder/transaction.o \
+	src/decoder/transaction_facts.o \
 	src/decoder/tuple.o \
+	src/decoder/tuple_columns.o \
 	src/decoder/value.o \
 	src/decoder/value_containers.o \
-	src/decoder/value_scalars.o
+	src/decoder/value_jsonb.o \
+	src/decoder/value_numeric.o \
+	src/decoder/value_scalars.o \
+	src/decoder/value_times.o
 
 EXTENSION = bemi_decoder
 EXTVERSION = 1.0
@@ -67,7 +74,13 @@ REGRESS = \
 	extension \
 	track \
 	track_all \
-	check
+	check \
+	session_comments \
+	session_context \
+	session_savepoints \
+	session_writers \
+	session_nested \
+	session_include
 # What the tests share comes first, also where only some of them are asked for.
 ifneq ($(strip $(REGRESS)),)
 override REGRESS := setup $(filter-out setup,$(REGRESS))
@@ -80,12 +93,12 @@ TAP_TESTS = 1
 # Debian's clang bitcode step would need C++ flags of its own, and a plugin gains nothing from it.
 override with_llvm = no
 
-PG_CPPFLAGS = -I$(srcdir)/include
+PG_CPPFLAGS = -I$(srcdir)/include -I$(srcdir)/src/session
 PG_CXXFLAGS = -std=c++17 -fno-exceptions -fno-rtti -fno-threadsafe-statics -fvisibility=hidden \
-	-Wall -Wextra -Werror -Wno-register -Wno-unused-parameter
+	-Wall -Wextra -Werror -Wno-register -Wno-unused-parameter $(BEMI_CXXFLAGS)
 
 # The C runtime's start files serve programs and C++ destructors; a plugin has neither.
-SHLIB_LINK += -nostartfiles
+SHLIB_LINK += -nostartfiles $(BEMI_LDFLAGS)
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
@@ -98,3 +111,16 @@ bemi_decoder--$(EXTVERSION).sql: $(EXTENSION_SQL)
 	cat $(EXTENSION_SQL) > $@
 
 include $(srcdir)/src/ingest/ingest.mk
+include $(srcdir)/src/session/session.mk
+
+# A tarball of the last commit, the same bytes wherever it is made; Debian packages for the server of PG_CONFIG.
+DIST = bemi_decoder-$(EXTVERSION)
+dist:
+	@mkdir -p build
+	git -C $(srcdir) archive --format=tar --prefix=$(DIST)/ HEAD | gzip -9n > build/$(DIST).tar.gz
+	@sha256sum build/$(DIST).tar.gz
+
+deb:
+	PG_CONFIG='$(PG_CONFIG)' $(srcdir)/scripts/make-deb
+
+.PHONY: dist deb

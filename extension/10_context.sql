@@ -35,6 +35,11 @@ AS $$
 DECLARE
     content text := coalesce(context, '{}'::jsonb)::text;
 BEGIN
+    -- The session library takes the blank away, which a setting that nobody has defined keeps: then
+    -- it also writes the message, in front of what is changed next.
+    IF set_config('bemi.context', ' ' || content, true) = content THEN
+        RETURN;
+    END IF;
     PERFORM set_config('bemi.context', content, true);
     -- A message costs a transaction id, and a standby has none to give: where nothing can be
     -- changed, there is nothing to say it of.

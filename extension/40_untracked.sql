@@ -10,6 +10,9 @@ WITH emitted AS (
     LEFT JOIN pg_index k ON k.indrelid = c.oid AND k.indisprimary
     WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
       AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'bemi')
+      -- bemi_ingest's own, where the source is its own destination
+      AND NOT (c.relname = 'changes' AND EXISTS (
+          SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'commit_position'))
 )
 SELECT e.nspname AS schema, e.relname AS "table", 'replica identity full' AS lacks,
     CASE

@@ -5,9 +5,15 @@
 
 namespace bemi {
 
+struct RelationPlan;
+
 struct Dependency {
     int cache;   // identifier of a system cache, or kRelationDependency
     uint32 key;  // hash value in that cache, or the relation's OID
+    // In the list of the plans that depend on the same, once the plan is watched.
+    RelationPlan* plan;
+    Dependency* next;
+    Dependency** link;  // what points to this one
 };
 constexpr int kRelationDependency = -1;
 
@@ -17,33 +23,28 @@ struct DependencyList {
     int count;
     int capacity;
 
-    void AddRelation(Oid relation) { Add({kRelationDependency, relation}); }
-    void AddType(Oid type) { Add({TYPEOID, Hash(TYPEOID, type)}); }
-    void AddFunction(Oid function) { Add({PROCOID, Hash(PROCOID, function)}); }
-    void AddSchema(Oid schema) { Add({NAMESPACEOID, Hash(NAMESPACEOID, schema)}); }
-
-    // `key` of 0 means that everything in `cache` may have changed.
-    bool Contains(int cache, uint32 key) const {
-        for (int i = 0; i < count; i++) {
-            if (items[i].cache == cache && (key == 0 || items[i].key == key))
-                return true;
-        }
-        return false;
-    }
+    void AddRelation(Oid relation) { Add(kRelationDependency, relation); }
+    void AddType(Oid type) { Add(TYPEOID, Hash(TYPEOID, type)); }
+    void AddFunction(Oid function) { Add(PROCOID, Hash(PROCOID, function)); }
+    void AddSchema(Oid schema) { Add(NAMESPACEOID, Hash(NAMESPACEOID, schema)); }
 
  private:
-    static uint32 Hash(int cache, Oid key) {
+    static uint32 Hash(CacheId cache, Oid key) {
         return GetSysCacheHashValue(cache, ObjectIdGetDatum(key), 0, 0, 0);
     }
 
-    void Add(Dependency dependency) {
+    void Add(int cache, uint32 key) {
+        for (int i = 0; i < count; i++) {
+            if (items[i].cache == cache && items[i].key == key)
+                return;
+        }
         if (count == capacity) {
-            const int wanted = capacity == 0 ? 16 : capacity * 2;
+            const int wanted = capacity == 0 ? 4 : capacity * 2;
             const Size size = sizeof(Dependency) * static_cast<Size>(wanted);
             items = static_cast<Dependency*>(capacity == 0 ? palloc(size) : repalloc(items, size));
             capacity = wanted;
         }
-        items[count++] = dependency;
+        items[count++] = {cache, key, nullptr, nullptr, nullptr};
     }
 };
 

@@ -30,7 +30,13 @@ Utf8Text ToUtf8(const TextEncoding& encoding, std::string_view text);
 
 // A quoted JSON string of text in the database's encoding; sets the stream's failure where it is
 // not valid there.
-void WriteText(JsonStream& out, const TextEncoding& encoding, std::string_view text);
+void WriteConvertedText(JsonStream& out, const TextEncoding& encoding, std::string_view text);
+inline void WriteText(JsonStream& out, const TextEncoding& encoding, std::string_view text) {
+    if (encoding.is_utf8())
+        WriteUtf8String(out, text);
+    else
+        WriteConvertedText(out, encoding, text);
+}
 
 // The same for a name, which is written whatever it holds (shared catalogs have names in the
 // encoding of the database that wrote them): what is not valid is taken as Latin-1.

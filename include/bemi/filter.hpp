@@ -2,6 +2,7 @@
 // the server's settings together.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "bemi/options.hpp"
@@ -27,7 +28,7 @@ struct TableNames {
     std::string_view top_table;
 };
 
-enum class ColumnRule { kEmit, kMask, kExclude };
+enum class ColumnRule : std::uint8_t { kEmit, kMask, kExclude };
 
 bool EmitsTable(const Filter& filter, const TableNames& names);
 ColumnRule RuleOfColumn(const Filter& filter, const TableNames& names, std::string_view column);

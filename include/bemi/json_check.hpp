@@ -13,6 +13,10 @@ namespace bemi {
 // allocated in the current memory context; `out` is then as it was. Allocates a copy of the text.
 const char* WriteCheckedJson(JsonStream& out, std::string_view text, int max_depth);
 
+// The same for text that is short, and so simple that one pass can tell; false, with `out` as it
+// was, for all other, whether jsonb would take it or not.
+bool WriteSimpleJson(JsonStream& out, std::string_view text, int max_depth);
+
 // An upper bound of the bytes that jsonb needs for a JSON text that is known to be valid;
 // SIZE_MAX where an array or object has more elements than it takes.
 std::size_t JsonbSize(std::string_view json);

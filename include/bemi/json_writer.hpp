@@ -24,6 +24,12 @@ class JsonStream {
     void Init(MemoryContext memory, bool ascii_only);
     // Empties the stream, and gives memory back after an unusually large use.
     void Clear();
+    // Gives the bytes away and takes those of `other`, which has to go on where the stream's are.
+    void Exchange(StringInfo other) {
+        const StringInfoData taken = *other;
+        *other = buffer_;
+        buffer_ = taken;
+    }
 
     std::size_t length() const { return static_cast<std::size_t>(buffer_.len); }
     char* data() { return buffer_.data; }
@@ -46,6 +52,8 @@ class JsonStream {
 
     // True once the limit is passed: a loop may stop early, its value is lost anyway.
     bool overflowed() const { return overflowed_ || length() > limit_; }
+    // Whether what came since the mark is whole.
+    bool succeeded() const { return failure_ == nullptr && !overflowed(); }
     // Why the value could not be written, nullptr if it could; text that outlives the row.
     const char* failure() const { return failure_; }
     void Fail(const char* reason) { failure_ = reason; }
@@ -59,7 +67,12 @@ class JsonStream {
     }
     void SetEnd(const char* end) { buffer_.len = static_cast<int>(end - buffer_.data); }
     // False, with what came since the mark dropped, where `size` more bytes pass the limit.
-    bool Fits(std::size_t size);
+    bool Fits(std::size_t size) {
+        if (__builtin_expect(size <= limit_ && length() <= limit_ - size, 1))
+            return true;
+        Overflow();
+        return false;
+    }
 
     void Append(const char* bytes, std::size_t size) {
         if (size > kSmall && !Fits(size))
@@ -68,11 +81,28 @@ class JsonStream {
         buffer_.len += static_cast<int>(size);
     }
     void Append(std::string_view bytes) { Append(bytes.data(), bytes.size()); }
+    // The same for a short text that PadText has made: whole blocks are copied, without a call.
+    void AppendPadded(std::string_view text) {
+        char* to = Reserve(text.size() + kPadding);
+        for (std::size_t i = 0; i < text.size(); i += kPadding)
+            std::memcpy(to + i, text.data() + i, kPadding);
+        buffer_.len += static_cast<int>(text.size());
+    }
+    // Once more what is in the stream from `start` on.
+    void Repeat(std::size_t start, std::size_t size) {
+        if (size > kSmall && !Fits(size))
+            return;
+        char* const to = Reserve(size);
+        std::memcpy(to, buffer_.data + start, size);
+        buffer_.len += static_cast<int>(size);
+    }
     void Put(char byte) {
         *Reserve(1) = byte;
         buffer_.len++;
     }
     void Flush() {}
+
+    static constexpr std::size_t kPadding = 16;
 
     // A StringInfo ends at 1 GB: no small Reserve behind the limit may come near that.
     static constexpr std::size_t kMaxLength = 900u << 20;
@@ -80,6 +110,7 @@ class JsonStream {
  private:
     static constexpr std::size_t kSmall = 8192;
 
+    void Overflow();
     void Grow(std::size_t size);
 
     StringInfoData buffer_;
@@ -95,6 +126,10 @@ class JsonStream {
 inline void PutReserve(JsonStream& stream, std::size_t count) {
     stream.Reserve(count);
 }
+
+// A copy of what was written so far in the current memory context, which can be read in whole
+// blocks of kPadding bytes; the stream is freed.
+std::string_view PadText(JsonStream& out);
 
 // A quoted JSON string of text in UTF-8; invalid text sets the stream's failure.
 void WriteUtf8String(JsonStream& out, const char* text, std::size_t length);

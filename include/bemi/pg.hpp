@@ -20,33 +20,52 @@ extern "C" {
 #include "access/detoast.h"
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/parallel.h"
+#include "access/table.h"
 #include "access/transam.h"
 #include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/catalog.h"
 #include "catalog/namespace.h"
+#include "catalog/objectaccess.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_conversion.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
+#include "commands/prepare.h"
 #include "common/base64.h"
+#include "common/hashfn.h"
 #include "common/shortest_dec.h"
+#include "executor/executor.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
+#include "parser/analyze.h"
+#include "parser/parser.h"
+#include "port/pg_bitutils.h"
 #include "replication/logical.h"
+#include "replication/message.h"
 #include "replication/origin.h"
 #include "replication/output_plugin.h"
 #include "replication/reorderbuffer.h"
+#include "replication/walsender.h"
+#include "tcop/tcopprot.h"
+#include "tcop/utility.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
 #include "utils/datetime.h"
 #include "utils/datum.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
 #include "utils/hsearch.h"
@@ -94,8 +113,47 @@ inline HeapTuple ChangeTuple(ReorderBufferTupleBuf* buffer) {
 }
 #endif
 
+// Calls `visit` with the changes of a transaction that are in memory, or with its subtransactions,
+// until it returns true; tells whether it did.
+template <typename Visit>
+inline bool VisitList(const dlist_head& list, Visit visit) {
+    for (const dlist_node* node = list.head.next; node != nullptr && node != &list.head;
+         node = node->next) {
+        if (visit(reinterpret_cast<const char*>(node)))
+            return true;
+    }
+    return false;
+}
+template <typename Visit>
+inline bool VisitChanges(const ReorderBufferTXN* txn, Visit visit) {
+    return VisitList(txn->changes, [&](const char* node) {
+        return visit(reinterpret_cast<const ReorderBufferChange*>(
+            node - offsetof(ReorderBufferChange, node)));
+    });
+}
+template <typename Visit>
+inline bool VisitSubtransactions(const ReorderBufferTXN* txn, Visit visit) {
+    return VisitList(txn->subtxns, [&](const char* node) {
+        return visit(
+            reinterpret_cast<const ReorderBufferTXN*>(node - offsetof(ReorderBufferTXN, node)));
+    });
+}
+
+// What 19 has other names for.
+#if PG_VERSION_NUM >= 190000
+using OriginId = ReplOriginId;
+constexpr OriginId kNoOrigin = InvalidReplOriginId;
+using CacheId = SysCacheIdentifier;
+using Jumble = const JumbleState;
+#else
+using OriginId = RepOriginId;
+constexpr OriginId kNoOrigin = InvalidRepOriginId;
+using CacheId = int;
+using Jumble = JumbleState;
+#endif
+
 inline TimestampTz CommitTime(const ReorderBufferTXN* txn) {
-#if PG_VERSION_NUM >= 150000
+#if PG_VERSION_NUM >= 150000 && PG_VERSION_NUM < 190000
     return txn->xact_time.commit_time;
 #else
     return txn->commit_time;
@@ -111,6 +169,55 @@ inline void UpdateProgress(LogicalDecodingContext* ctx, bool skipped_transaction
 #endif
 }
 
+// Writes a logical message that becomes visible with the transaction.
+inline void LogTransactionalMessage(const char* prefix, const char* message, std::size_t size) {
+#if PG_VERSION_NUM >= 170000
+    LogLogicalMessage(prefix, message, size, true, false);
+#else
+    LogLogicalMessage(prefix, message, size, true);
+#endif
+}
+
+// What ExecutorRun is called with.
+struct RunArguments {
+    QueryDesc* query;
+    ScanDirection direction;
+    uint64 count;
+    bool once;
+};
+
+inline void CallExecutorRun(ExecutorRun_hook_type previous, const RunArguments& run) {
+    const ExecutorRun_hook_type call = previous != nullptr ? previous : standard_ExecutorRun;
+#if PG_VERSION_NUM >= 180000
+    call(run.query, run.direction, run.count);
+#else
+    call(run.query, run.direction, run.count, run.once);
+#endif
+}
+
+// A hook for ExecutorRun that calls `Run`.
+#if PG_VERSION_NUM >= 180000
+template <void (*Run)(const RunArguments&)>
+void ExecutorRunHook(QueryDesc* query, ScanDirection direction, uint64 count) {
+    Run({query, direction, count, false});
+}
+#else
+template <void (*Run)(const RunArguments&)>
+void ExecutorRunHook(QueryDesc* query, ScanDirection direction, uint64 count, bool once) {
+    Run({query, direction, count, once});
+}
+#endif
+
+// Calls `visit(child, context)` for the nodes below `node`, until it returns true.
+inline bool VisitPlanChildren(PlanState* node, bool (*visit)(PlanState*, void*), void* context) {
+#if PG_VERSION_NUM >= 160000
+    return planstate_tree_walker(node, visit, context);
+#else
+    return planstate_tree_walker(
+        node, reinterpret_cast<bool (*)()>(reinterpret_cast<void (*)()>(visit)), context);
+#endif
+}
+
 // Calls `visit` with every setting that the server knows now.
 template <typename Visit>
 inline void ForEachSetting(Visit visit) {
@@ -123,6 +230,24 @@ inline void ForEachSetting(Visit visit) {
 #endif
     for (int i = 0; i < count; i++)
         visit(settings[i]);
+}
+
+// What RESET would give a setting that is a string; may be null.
+inline const char* ResetValue(const config_generic* setting) {
+#if PG_VERSION_NUM >= 190000
+    return setting->_string.reset_val;
+#else
+    return reinterpret_cast<const config_string*>(setting)->reset_val;
+#endif
+}
+
+// Whether a plain '…' takes backslashes as E'…' does, which it never does from 19 on.
+inline bool BackslashesEscape() {
+#if PG_VERSION_NUM >= 190000
+    return false;
+#else
+    return !standard_conforming_strings;
+#endif
 }
 
 // Writes base64 to `to`, which has room for Base64Length(length); returns its end.

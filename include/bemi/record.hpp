@@ -7,11 +7,12 @@
 
 namespace bemi {
 
-// What is the same in all records of a transaction, as fragments ready to be copied.
+// What is the same in all records of a transaction, as fragments for AppendPadded.
 struct TransactionFragments {
-    std::string_view
-        before_position;  // `,"origin":…,"committed_at":…,"transaction_id":…,"position":`
-    std::string_view after_position;  // `,"commit_position":…`
+    // `,"origin":…,"committed_at":…,"transaction_id":…,"position":`
+    std::string_view before_position;
+    std::string_view before_sequence;  // `,"commit_position":…,"sequence":`
+    std::string_view after_position;   // `,"commit_position":…`, of a MESSAGE
 };
 
 struct TransactionFacts {
@@ -22,8 +23,8 @@ struct TransactionFacts {
     XLogRecPtr commit_position;
 };
 
-// Allocates in the current memory context.
-TransactionFragments MakeFragments(const TransactionFacts& facts);
+// The fragments are what `out` then holds.
+TransactionFragments MakeFragments(JsonStream& out, const TransactionFacts& facts);
 
 // Where a record stands in its transaction.
 struct RecordPlace {

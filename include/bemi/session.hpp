@@ -21,14 +21,17 @@ struct Session {
     TextEncoding encoding;
     std::string_view database;
     RelationPlans plans;
+    std::size_t header_size;  // of a message
     RecordQueue queue;
     JsonStream scratch;
+    RowSpace* row_space;
 
     // The transaction at hand.
     bool skipped;           // the consumer does not want its origin
     uint64 sequence;        // of the last change
     bool settings_applied;  // ApplyOutputSettings was called
     bool fragments_made;
+    JsonStream fragment_text;
     TransactionFragments fragments;
     int quiet_changes;  // since something was last sent, or the server told that we are alive
 };

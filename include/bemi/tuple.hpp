@@ -15,24 +15,35 @@ enum class Missing : std::uint8_t { kNone, kToast, kSize, kError, kMasked, kMask
 // What catches an ERROR of a value's output: a guard around the value, or one around the row.
 enum class RowGuard { kValue, kRow };
 
+// Where a row is taken apart: the same place for the rows of all tables, so that it is near.
+struct RowSpace {
+    Datum values[kImageCount][MaxTupleAttributeNumber];
+    bool nulls[kImageCount][MaxTupleAttributeNumber];
+    Missing missing[MaxTupleAttributeNumber];
+    std::size_t written[MaxTupleAttributeNumber + 1];
+};
+
 // One change, taken apart: valid until the next row.
 struct Row {
     RelationPlan* plan;
+    TupleDesc descriptor;
     TransactionId xid;
     bool present[kImageCount];
     bool before_is_key;  // PostgreSQL logged only the columns of the replica identity
     RowGuard guard;
     Datum* values[kImageCount];
     bool* nulls[kImageCount];
-    Missing* missing;  // per column of the plan
+    Missing* missing;  // per column of the plan, where any is
     bool any_missing;
+    // Per column of the plan: where it was written in the image before; and where that ends.
+    std::size_t* written;
     // Values that do not fit into the record, per column of the plan; nullptr where all do.
     bool* left_out[kImageCount];
 };
 
-// Uses the arrays of the plan, so that one row of a plan is loaded at a time. Either tuple may be
-// nullptr. Takes unchanged TOAST values from the old tuple where it holds them.
-void LoadRow(Row* row, RelationPlan* plan, TransactionId xid, TupleDesc descriptor,
+// One row is loaded at a time. Either tuple may be nullptr. Takes unchanged TOAST values from the
+// old tuple where it holds them.
+void LoadRow(Row* row, RowSpace* space, RelationPlan* plan, TransactionId xid, TupleDesc descriptor,
              HeapTuple old_tuple, HeapTuple new_tuple);
 
 // Whether an UPDATE has changed something, and only columns that are to be ignored. Where
@@ -40,7 +51,9 @@ void LoadRow(Row* row, RelationPlan* plan, TransactionId xid, TupleDesc descript
 bool ChangesOnlyIgnored(const Row& row);
 
 // Whether the image holds (or would, but for a mask) a column.
-bool HasColumn(const Row& row, Image image, bool in_identity);
+inline bool HasColumn(const Row& row, Image image, bool in_identity) {
+    return row.present[image] && (image == kAfter || !row.before_is_key || in_identity);
+}
 
 // Whether two values of a type are the same, byte by byte once uncompressed; false where one of
 // them can't be uncompressed.

@@ -12,7 +12,7 @@ namespace bemi {
 struct ValuePlan;
 using WriteFunction = void (*)(JsonStream& out, Datum value, ValuePlan& plan);
 
-enum class JsonKind {
+enum class JsonKind : std::uint8_t {
     kString,   // always a JSON string
     kPlain,    // always a number or a literal, as jsonb writes it
     kNumeric,  // a number as jsonb writes it, or a string ("NaN")
@@ -20,26 +20,32 @@ enum class JsonKind {
 };
 
 struct CompositePlan;
+struct OutputPlan;
 
+// Small: a row goes through those of all its columns, and with many tables in turn they come from
+// far away.
 struct ValuePlan {
     WriteFunction write;
+    const TextEncoding* encoding;
+    union {
+        OutputPlan* output;        // where `write` calls the type's output function
+        ValuePlan* element;        // of an array
+        CompositePlan* composite;  // of a composite type
+    };
+    Oid type;  // of a domain: its base type
+    int16 length;
+    bool by_value;
+    char alignment;
     JsonKind kind;
     // Runs code that is not the server's own: to be called under a guard.
     bool guarded;
     // Calls an output function that looks at settings: ApplyOutputSettings first.
     bool uses_settings;
-    Oid type;  // of a domain: its base type
-    int16 length;
-    bool by_value;
-    char alignment;
-    const TextEncoding* encoding;
-    FmgrInfo output;           // where `write` calls the type's output function
-    ValuePlan* element;        // of an array
-    CompositePlan* composite;  // of a composite type
 };
 
 struct ValueOptions {
     const TextEncoding* encoding;
+    MemoryContext scratch;  // for what a plan is made with, and does not keep
     bool quote_bigint;
     bool quote_numeric;
 };
@@ -60,8 +66,12 @@ inline void WriteValue(JsonStream& out, Datum value, ValuePlan& plan) {
 constexpr int kMaxTimestampLength = 48;
 char* PutCommitTime(char* to, TimestampTz time);
 
-// `,"name":` of a member of an image, in the current memory context.
-std::string_view MemberLabel(const TextEncoding& encoding, const char* name);
+// `,"name":null` of a member of an image, in the current memory context, and `,"name":`, its
+// beginning; both for AppendPadded.
+std::string_view NullMember(const ValueOptions& options, const char* name);
+inline std::string_view LabelOf(std::string_view null_member) {
+    return {null_member.data(), null_member.size() - 4};
+}
 
 // Whether a value of variable length is compressed or out of line, in memory or on disk.
 inline bool IsToasted(Datum value) {

@@ -33,6 +33,9 @@ inline constexpr char kContext[] = "context";
 inline constexpr char kContextError[] = "context_error";
 inline constexpr char kLast[] = "last";
 
+// The key of a context under which the session library tells what the server knows of a session.
+inline constexpr char kSession[] = "session";
+
 // Values that jsonb refuses to hold: more bytes in an array or object than a JEntry can tell
 // (jsonb.h), or more elements or members than its parser can gather in one allocation of 1 GB,
 // which it doubles as it goes (32 and 72 bytes each).

@@ -1,8 +1,11 @@
 // What PostgreSQL calls for every transaction and change: switch to our memory, ask the rooms below
 // what is to be written, hand it to the server.
 
+#include <cstring>
+
 #include "bemi/callbacks.hpp"
 #include "bemi/session.hpp"
+#include "bemi/transaction_facts.hpp"
 
 namespace bemi {
 
@@ -10,9 +13,6 @@ namespace {
 
 // Changes after which the server is asked to tell the consumer that we are still at work.
 constexpr int kQuietChanges = 100;
-
-// The server never gives back memory that one very large message needed.
-constexpr int kKeptOutput = 1 << 20;
 
 Session* SessionOf(LogicalDecodingContext* ctx) {
     return static_cast<Session*>(ctx->output_plugin_private);
@@ -32,29 +32,34 @@ void LeaveRow(const RowScope& scope) {
     MemoryContextReset(scope.row);
 }
 
-void GiveBackOutput(LogicalDecodingContext* ctx) {
-    if (ctx->out->maxlen <= kKeptOutput)
-        return;
-    const MemoryContext previous = MemoryContextSwitchTo(ctx->context);
-    pfree(ctx->out->data);
-    initStringInfo(ctx->out);
-    MemoryContextSwitchTo(previous);
+// What the server begins a message with, where it is a message of the replication protocol.
+std::size_t MessageHeaderSize(LogicalDecodingContext* ctx) {
+    OutputPluginPrepareWrite(ctx, true);
+    return static_cast<std::size_t>(ctx->out->len);
 }
 
 // A consumer that confirms the transaction's end never sees the transaction again: only the message
 // with its last record may carry that LSN. All others carry their own position, also when they are
 // written from the commit callback, where the server has the end at hand.
-void SendMessage(void* argument, std::string_view message, XLogRecPtr position, bool last) {
+//
+// The message is lent to the server in the place of its buffer instead of being copied there: so
+// that buffer stays small, whatever a record takes.
+void SendMessage(void* argument, JsonStream& message, XLogRecPtr position, bool last) {
     LogicalDecodingContext* const ctx = static_cast<LogicalDecodingContext*>(argument);
+    Session* const session = SessionOf(ctx);
     const XLogRecPtr location = ctx->write_location;
     if (!last)
         ctx->write_location = position;
     OutputPluginPrepareWrite(ctx, true);
-    appendBinaryStringInfo(ctx->out, message.data(), static_cast<int>(message.size()));
+    const std::size_t header_size = static_cast<std::size_t>(ctx->out->len);
+    if (header_size != session->header_size)
+        elog(ERROR, "unexpected header of a message: %zu bytes", header_size);
+    std::memcpy(message.data(), ctx->out->data, header_size);
+    message.Exchange(ctx->out);
     OutputPluginWrite(ctx, true);
+    message.Exchange(ctx->out);
     ctx->write_location = location;
-    GiveBackOutput(ctx);
-    SessionOf(ctx)->quiet_changes = 0;
+    session->quiet_changes = 0;
 }
 
 // A consumer hears nothing while changes are filtered out or held back; 16 and later tell it.
@@ -68,6 +73,7 @@ void StayAlive(LogicalDecodingContext* ctx, Session* session) {
 void Startup(LogicalDecodingContext* ctx, OutputPluginOptions* options, bool is_init) {
     options->output_type = OUTPUT_PLUGIN_TEXTUAL_OUTPUT;
     options->receive_rewrites = false;
+    // The server concludes from StreamAbort that transactions in progress are wanted.
     ctx->streaming = false;
     ctx->twophase = false;
     // A slot that is just being made has no options.
@@ -84,39 +90,25 @@ void Begin(LogicalDecodingContext* ctx, ReorderBufferTXN* txn) {
     Session* const session = SessionOf(ctx);
     const bool first = !session->prepared;
     RefreshSession(session);
-    if (first)
-        session->queue.Init(session->options, session->encoding, session->memory, SendMessage, ctx);
-    session->queue.Begin(txn->nsubtxns > 0);
-    session->skipped = session->options.local_origin_only && txn->origin_id != InvalidRepOriginId;
+    if (first) {
+        session->header_size = MessageHeaderSize(ctx);
+        session->queue.Init(session->options, session->encoding, session->memory,
+                            session->header_size, SendMessage, ctx);
+    }
+    session->skipped = session->options.local_origin_only && txn->origin_id != kNoOrigin;
+    const bool has_subtransactions = txn->nsubtxns > 0;
+    session->queue.Begin(has_subtransactions,
+                         !session->skipped && session->queue.WouldHold(has_subtransactions) &&
+                             MayHaveContext(txn, session->options.context_prefix));
     session->sequence = 0;
     session->settings_applied = false;
     session->fragments_made = false;
 }
 
-uint64 FullTransactionIdOf(TransactionId xid) {
-    const FullTransactionId next = ReadNextFullTransactionId();
-    uint32 epoch = EpochFromFullTransactionId(next);
-    if (xid > XidFromFullTransactionId(next))
-        epoch--;
-    return U64FromFullTransactionId(FullTransactionIdFromEpochAndXid(epoch, xid));
-}
-
-// The origin's name; its number where it was dropped since.
-const char* OriginName(RepOriginId origin) {
-    char* name;
-    if (origin == InvalidRepOriginId)
-        return nullptr;
-    if (origin != DoNotReplicateId && replorigin_by_oid(origin, true, &name))
-        return name;
-    return psprintf("%u", static_cast<unsigned>(origin));
-}
-
 const TransactionFragments* FragmentsOf(Session* session, const ReorderBufferTXN* txn) {
     if (!session->fragments_made) {
         const MemoryContext previous = MemoryContextSwitchTo(session->transaction_memory);
-        session->fragments =
-            MakeFragments({&session->encoding, OriginName(txn->origin_id), CommitTime(txn),
-                           FullTransactionIdOf(txn->xid), txn->final_lsn});
+        session->fragments = MakeFragments(session->fragment_text, FactsOf(txn, session->encoding));
         session->fragments_made = true;
         MemoryContextSwitchTo(previous);
     }
@@ -125,9 +117,12 @@ const TransactionFragments* FragmentsOf(Session* session, const ReorderBufferTXN
 
 RelationPlan* PlanOf(Session* session, Relation relation) {
     RelationPlan* plan = session->plans.Find(RelationGetRelid(relation));
-    if (!plan->valid)
+    if (!plan->valid) {
+        session->plans.Forget(plan);
         PlanRelation(plan, relation, session->filter, session->encoding, session->database,
                      session->plans.memory());
+        session->plans.Watch(plan);
+    }
     return plan;
 }
 
@@ -159,7 +154,7 @@ void WriteChange(Session* session, const ReorderBufferTXN* txn, Relation relatio
         session->settings_applied = true;
     }
     Row row;
-    LoadRow(&row, plan, txn->xid, RelationGetDescr(relation),
+    LoadRow(&row, session->row_space, plan, txn->xid, RelationGetDescr(relation),
             operation == kCreate ? nullptr : ChangeTuple(change->data.tp.oldtuple),
             operation == kDelete ? nullptr : ChangeTuple(change->data.tp.newtuple));
     if (operation == kUpdate && ChangesOnlyIgnored(row))
@@ -238,6 +233,11 @@ void LogicalMessage(LogicalDecodingContext* ctx, ReorderBufferTXN* txn, XLogRecP
     StayAlive(ctx, session);
 }
 
+// Nothing is streamed, so there is nothing to abort. 18 (18.6 at least) calls this all the same,
+// for subtransactions of large transactions that were rolled back before they were decoded, and
+// stops the slot with an error where a plugin has no such callback.
+void StreamAbort(LogicalDecodingContext*, ReorderBufferTXN*, XLogRecPtr) {}
+
 void Commit(LogicalDecodingContext* ctx, ReorderBufferTXN*, XLogRecPtr) {
     Session* const session = SessionOf(ctx);
     const bool sent = session->queue.Commit();
@@ -255,6 +255,7 @@ void SetCallbacks(OutputPluginCallbacks* callbacks) {
     callbacks->truncate_cb = Truncate;
     callbacks->message_cb = LogicalMessage;
     callbacks->commit_cb = Commit;
+    callbacks->stream_abort_cb = StreamAbort;
     callbacks->shutdown_cb = Shutdown;
 }
 

@@ -14,9 +14,10 @@ constexpr std::size_t kExcerpt = 1000;  // characters
 // Jsonb is within its limits whatever a text of this length holds.
 constexpr std::size_t kSmall = 32u << 20;
 
-// Writes the canonical text; returns nullptr, or why the message can't be used.
-const char* WriteCanonical(JsonStream& out, std::string_view message, const TextEncoding& encoding,
-                           std::size_t max_size) {
+}  // namespace
+
+const char* WriteCanonicalContext(JsonStream& out, std::string_view message,
+                                  const TextEncoding& encoding, std::size_t max_size) {
     if (message.size() > max_size)
         return psprintf("longer than max_context_size: %zu bytes", message.size());
     if (message.empty())
@@ -36,15 +37,13 @@ const char* WriteCanonical(JsonStream& out, std::string_view message, const Text
     return nullptr;
 }
 
-}  // namespace
-
 void WriteContext(JsonStream& out, std::string_view message, const TextEncoding& encoding,
                   std::size_t max_size) {
     constexpr std::string_view kNull = "null";
     const std::size_t start = out.length();
     out.Append(First(kNoContext, kNoContext.size() - 2));
     const std::size_t value = out.length();
-    const char* error = WriteCanonical(out, message, encoding, max_size);
+    const char* error = WriteCanonicalContext(out, message, encoding, max_size);
     if (error == nullptr && Behind(out.view(), value) != kNull)
         return;
     out.Rewind(start);

@@ -85,11 +85,7 @@ Utf8Text ToUtf8(const TextEncoding& encoding, std::string_view text) {
     return encoding.server == PG_SQL_ASCII ? FromSqlAscii(text) : Convert(encoding, text);
 }
 
-void WriteText(JsonStream& out, const TextEncoding& encoding, std::string_view text) {
-    if (encoding.is_utf8()) {
-        WriteUtf8String(out, text);
-        return;
-    }
+void WriteConvertedText(JsonStream& out, const TextEncoding& encoding, std::string_view text) {
     if (!out.Fits(text.size()))
         return;
     const Utf8Text converted = ToUtf8(encoding, text);

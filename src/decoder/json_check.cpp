@@ -211,6 +211,8 @@ const char* WriteCheckedJson(JsonStream& out, std::string_view text, int max_dep
     constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag |
                                 rapidjson::kParseValidateEncodingFlag |
                                 rapidjson::kParseNumbersAsStringsFlag;
+    if (WriteSimpleJson(out, text, max_depth))
+        return nullptr;
     if (text.find('\0') != std::string_view::npos)
         return "contains a NUL byte";
     char* const copy =

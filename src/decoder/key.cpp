@@ -63,15 +63,17 @@ void WriteKeyValue(JsonStream& out, Datum value, ValuePlan& plan) {
 void WriteKeyColumn(JsonStream& out, const Row& row, Image image, KeyColumn& column) {
     Datum value = row.values[image][column.attribute];
     const bool toasted = column.value.length == -1 && IsToasted(value);
+    if (!toasted && !column.value.guarded && column.value.kind != JsonKind::kOther) {
+        WriteValue(out, value, column.value);
+        return;
+    }
     auto write = [&] {
         if (toasted)
             value = PointerGetDatum(
                 detoast_attr(reinterpret_cast<struct varlena*>(DatumGetPointer(value))));
         WriteKeyValue(out, value, column.value);
     };
-    if (!toasted && !column.value.guarded && column.value.kind != JsonKind::kOther)
-        write();
-    else if (const char* error = RunCarefully(row, write))
+    if (const char* error = RunCarefully(row, write))
         out.Fail(error);
 }
 
@@ -135,15 +137,15 @@ bool WriteKey(JsonStream& out, const Row& row, Image image) {
 }
 
 bool KeyChanged(const Row& row) {
-    if (!HasKey(row, kBefore) || !HasKey(row, kAfter))
-        return false;
+    bool changed = false;
     for (int i = 0; i < row.plan->key_count; i++) {
         const KeyColumn& column = row.plan->key[i];
-        if (!SameValue(row, row.values[kBefore][column.attribute],
-                       row.values[kAfter][column.attribute], column.value))
-            return true;
+        if (!HasKeyValue(row, kBefore, column) || !HasKeyValue(row, kAfter, column))
+            return false;
+        changed = changed || !SameValue(row, row.values[kBefore][column.attribute],
+                                        row.values[kAfter][column.attribute], column.value);
     }
-    return false;
+    return changed;
 }
 
 }  // namespace bemi

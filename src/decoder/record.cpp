@@ -24,6 +24,19 @@ namespace {
 // The shortest tail is part of a record's size; a longer context comes on top.
 constexpr std::size_t kTailSize = sizeof(",\"context\":{},\"last\":true}");
 
+// Read in whole blocks of AppendPadded.
+constexpr char kOperations[kOperationCount][32] = {
+    "{\"operation\":\"CREATE\"",
+    "{\"operation\":\"UPDATE\"",
+    "{\"operation\":\"DELETE\"",
+    "{\"operation\":\"TRUNCATE\"",
+};
+
+void WriteOpening(JsonStream& out, const RelationPlan& plan, Operation operation) {
+    out.AppendPadded(kOperations[operation]);
+    out.AppendPadded(plan.opening);
+}
+
 void WriteName(JsonStream& out, const char* key) {
     out.Append(",\"");
     out.Append(std::string_view(key));
@@ -70,7 +83,7 @@ void WriteMissing(JsonStream& out, const Row& row) {
     for (int i = 0; i < row.plan->column_count; i++) {
         if (row.missing[i] == Missing::kNone)
             continue;
-        out.Append(row.plan->columns[i].label);
+        out.Append(row.plan->columns[i].label());
         out.Put('"');
         out.Append(std::string_view(MissingName(row.missing[i])));
         out.Put('"');
@@ -83,14 +96,18 @@ void WriteMissing(JsonStream& out, const Row& row) {
     out.Put('}');
 }
 
-void WritePlace(JsonStream& out, const RecordPlace& place, bool with_sequence) {
-    out.Append(place.transaction->before_position);
+void WritePlace(JsonStream& out, const RecordPlace& place) {
+    out.AppendPadded(place.transaction->before_position);
     WriteUnsigned(out, place.position);
-    out.Append(place.transaction->after_position);
-    if (!with_sequence)
-        return;
-    WriteName(out, wire::kSequence);
+    out.AppendPadded(place.transaction->before_sequence);
     WriteUnsigned(out, place.sequence);
+}
+
+// A MESSAGE has no sequence.
+void WritePlaceOfMessage(JsonStream& out, const RecordPlace& place) {
+    out.AppendPadded(place.transaction->before_position);
+    WriteUnsigned(out, place.position);
+    out.AppendPadded(place.transaction->after_position);
 }
 
 // The key, and the previous one where it was another. Two that are written alike (of -0 and 0) are
@@ -109,7 +126,7 @@ void WriteKeys(JsonStream& out, const Row& row, Operation operation) {
 }
 
 bool WriteRow(JsonStream& out, Row& row, Operation operation, const RecordPlace& place) {
-    out.Append(row.plan->openings[operation]);
+    WriteOpening(out, *row.plan, operation);
     WriteKeys(out, row, operation);
     if (!WriteImages(out, row))
         return false;
@@ -117,7 +134,7 @@ bool WriteRow(JsonStream& out, Row& row, Operation operation, const RecordPlace&
         WriteIdentity(out, row.plan->identity);
     if (row.any_missing)
         WriteMissing(out, row);
-    WritePlace(out, place, true);
+    WritePlace(out, place);
     return !out.overflowed();
 }
 
@@ -142,9 +159,7 @@ bool WriteRowCarefully(JsonStream& out, Row& row, Operation operation, const Rec
 }
 
 // `,"origin":…,"committed_at":…,"transaction_id":…,"position":`
-std::string_view BeforePosition(const TransactionFacts& facts) {
-    JsonStream out;
-    out.Init(CurrentMemoryContext, !facts.encoding->is_utf8());
+void WriteBeforePosition(JsonStream& out, const TransactionFacts& facts) {
     if (facts.origin != nullptr) {
         WriteName(out, wire::kOrigin);
         WriteIdentifier(out, *facts.encoding, facts.origin);
@@ -158,15 +173,6 @@ std::string_view BeforePosition(const TransactionFacts& facts) {
     WriteName(out, wire::kTransactionId);
     WriteUnsigned(out, facts.transaction_id);
     WriteName(out, wire::kPosition);
-    return out.view();
-}
-
-std::string_view AfterPosition(const TransactionFacts& facts) {
-    JsonStream out;
-    out.Init(CurrentMemoryContext, true);
-    WriteName(out, wire::kCommitPosition);
-    WriteUnsigned(out, facts.commit_position);
-    return out.view();
 }
 
 }  // namespace
@@ -195,9 +201,9 @@ void WriteRowRecord(JsonStream& out, JsonStream& scratch, Row& row, Operation op
 }
 
 void WriteTruncateRecord(JsonStream& out, const RelationPlan& plan, const RecordPlace& place) {
-    out.Append(plan.openings[kTruncate]);
+    WriteOpening(out, plan, kTruncate);
     out.Append("null,\"before\":{},\"after\":{}");
-    WritePlace(out, place, true);
+    WritePlace(out, place);
 }
 
 namespace {
@@ -221,7 +227,7 @@ void WriteMessage(JsonStream& out, const Message& message, const TextEncoding& e
         WriteName(out, wire::kContent);
         WriteContent(out, message.content, encoding);
     }
-    WritePlace(out, place, false);
+    WritePlaceOfMessage(out, place);
 }
 
 }  // namespace
@@ -243,8 +249,18 @@ void WriteMessageRecord(JsonStream& out, const Message& message, const TextEncod
     }
 }
 
-TransactionFragments MakeFragments(const TransactionFacts& facts) {
-    return {BeforePosition(facts), AfterPosition(facts)};
+// AppendPadded may read beyond a fragment: of the first one into the second, of that into zeros.
+TransactionFragments MakeFragments(JsonStream& out, const TransactionFacts& facts) {
+    out.Clear();
+    WriteBeforePosition(out, facts);
+    const std::size_t start = out.length();
+    WriteName(out, wire::kCommitPosition);
+    WriteUnsigned(out, facts.commit_position);
+    const std::size_t middle = out.length();
+    WriteName(out, wire::kSequence);
+    std::memset(out.Reserve(JsonStream::kPadding), 0, JsonStream::kPadding);
+    const std::string_view all = out.view();
+    return {First(all, start), Behind(all, start), First(Behind(all, start), middle - start)};
 }
 
 }  // namespace bemi

@@ -9,7 +9,8 @@ namespace bemi {
 
 namespace {
 
-constexpr const char* kOperationNames[kOperationCount] = {"CREATE", "UPDATE", "DELETE", "TRUNCATE"};
+// The plan of a table of a dozen columns takes one block of memory.
+constexpr Size kPlanBlock = 2048;
 
 const char* SchemaName(Oid schema) {
     const char* name = get_namespace_name(schema);
@@ -61,17 +62,17 @@ std::string_view QuotedName(const TableNames& names) {
     return quoted;
 }
 
-std::string_view Opening(const TableNames& names, const TextEncoding& encoding,
-                         std::string_view database, int operation) {
+std::string_view Opening(const TableNames& names, const ValueOptions& values,
+                         std::string_view database) {
+    const TextEncoding& encoding = *values.encoding;
     JsonStream out;
-    out.Init(CurrentMemoryContext, !encoding.is_utf8());
+    out.Init(values.scratch, !encoding.is_utf8());
     auto member = [&](const char* key, std::string_view text) {
-        out.Append(std::string_view(out.length() == 0 ? "{\"" : ",\""));
+        out.Append(",\"");
         out.Append(std::string_view(key));
         out.Append("\":");
         WriteIdentifier(out, encoding, text);
     };
-    member(wire::kOperation, kOperationNames[operation]);
     member(wire::kDatabase, database);
     member(wire::kSchema, names.top_schema);
     member(wire::kTable, names.top_table);
@@ -80,7 +81,7 @@ std::string_view Opening(const TableNames& names, const TextEncoding& encoding,
     out.Append(",\"");
     out.Append(std::string_view(wire::kPrimaryKey));
     out.Append("\":");
-    return out.view();
+    return PadText(out);
 }
 
 // The columns of an index that make its key, as attribute numbers; empty where it has none.
@@ -104,40 +105,52 @@ IndexKey KeyOfIndex(const FormData_pg_index* index) {
     return key;
 }
 
-// Key of the index that `wanted` accepts. Asks pg_index: the relation cache leaves a deferrable
-// primary key out on some versions.
-template <typename Wanted>
-IndexKey FindIndexKey(Relation relation, Wanted wanted) {
-    IndexKey key = {};
-    ListCell* cell;
-    foreach (cell, RelationGetIndexList(relation)) {
-        HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
-        if (!HeapTupleIsValid(tuple))
-            continue;
-        const FormData_pg_index* index =
-            reinterpret_cast<const FormData_pg_index*>(GETSTRUCT(tuple));
-        if (key.count == 0 && wanted(index))
-            key = KeyOfIndex(index);
-        ReleaseSysCache(tuple);
-    }
-    return key;
+struct RelationKeys {
+    IndexKey primary;
+    IndexKey identity;  // where an index is the replica identity
+};
+
+// What an index is to its table, by the rules by which the relation cache finds the replica
+// identity.
+void NoteIndex(RelationKeys* keys, HeapTuple tuple, char identity) {
+    const FormData_pg_index* index = reinterpret_cast<const FormData_pg_index*>(GETSTRUCT(tuple));
+    if (!index->indislive || !index->indisvalid)
+        return;
+    if (index->indisprimary)
+        keys->primary = KeyOfIndex(index);
+    const bool is_identity = (identity == REPLICA_IDENTITY_DEFAULT && index->indisprimary) ||
+                             (identity == REPLICA_IDENTITY_INDEX && index->indisreplident);
+    if (is_identity && index->indisunique && index->indimmediate &&
+        heap_attisnull(tuple, Anum_pg_index_indpred, nullptr))
+        keys->identity = KeyOfIndex(index);
 }
 
-IndexKey PlanIdentity(RelationPlan* plan, Relation relation) {
+// One look at pg_index. The relation cache would have to look there as well, keeps no columns, and
+// leaves a deferrable primary key out on some versions.
+RelationKeys ReadKeys(Relation relation) {
+    RelationKeys keys = {};
+    if (!relation->rd_rel->relhasindex)
+        return keys;
+    ScanKeyData wanted;
+    ScanKeyInit(&wanted, Anum_pg_index_indrelid, BTEqualStrategyNumber, F_OIDEQ,
+                ObjectIdGetDatum(RelationGetRelid(relation)));
+    const Relation catalog = table_open(IndexRelationId, AccessShareLock);
+    const SysScanDesc scan =
+        systable_beginscan(catalog, IndexIndrelidIndexId, true, nullptr, 1, &wanted);
+    while (HeapTuple tuple = systable_getnext(scan))
+        NoteIndex(&keys, tuple, relation->rd_rel->relreplident);
+    systable_endscan(scan);
+    table_close(catalog, AccessShareLock);
+    return keys;
+}
+
+Identity IdentityOf(Relation relation, const RelationKeys& keys) {
     const char identity = relation->rd_rel->relreplident;
-    const Oid index_id = RelationGetReplicaIndex(relation);
-    plan->identity = Identity::kNothing;
     if (identity == REPLICA_IDENTITY_FULL)
-        plan->identity = Identity::kFull;
-    else if (OidIsValid(index_id) && identity == REPLICA_IDENTITY_DEFAULT)
-        plan->identity = Identity::kDefault;
-    else if (OidIsValid(index_id) && identity == REPLICA_IDENTITY_INDEX)
-        plan->identity = Identity::kIndex;
-    if (plan->identity != Identity::kDefault && plan->identity != Identity::kIndex)
-        return {};
-    return FindIndexKey(relation, [index_id](const FormData_pg_index* index) {
-        return index->indexrelid == index_id;
-    });
+        return Identity::kFull;
+    if (keys.identity.count == 0)
+        return Identity::kNothing;
+    return identity == REPLICA_IDENTITY_DEFAULT ? Identity::kDefault : Identity::kIndex;
 }
 
 struct Planning {
@@ -145,46 +158,42 @@ struct Planning {
     const Filter& filter;
     const TableNames& names;
     ValueOptions values;
-    IndexKey identity;
+    RelationKeys keys;
 };
+
+void PlanColumn(RelationPlan* plan, const Planning& planning, int i) {
+    const FormData_pg_attribute* attribute = TupleDescAttr(RelationGetDescr(planning.relation), i);
+    const char* name = NameStr(attribute->attname);
+    ColumnPlan* column = &plan->columns[plan->column_count++];
+    column->attribute = static_cast<std::int16_t>(i);
+    column->null_member = NullMember(planning.values, name);
+    column->rule = RuleOfColumn(planning.filter, planning.names, name);
+    column->ignored = IgnoresColumn(planning.filter, planning.names, name);
+    column->in_identity = planning.keys.identity.Contains(attribute->attnum);
+    PlanValue(&column->value, attribute->atttypid, planning.values, plan->dependencies);
+    column->plain = column->rule == ColumnRule::kEmit && !column->value.guarded;
+    plan->has_ignored_columns |= column->ignored;
+    plan->uses_settings |= column->value.uses_settings;
+}
 
 void PlanColumns(RelationPlan* plan, const Planning& planning) {
     const TupleDesc descriptor = RelationGetDescr(planning.relation);
-    plan->attribute_count = descriptor->natts;
-    const std::size_t room = static_cast<std::size_t>(descriptor->natts) + 1;
-    plan->columns = static_cast<ColumnPlan*>(palloc0(sizeof(ColumnPlan) * room));
-    plan->missing = static_cast<std::uint8_t*>(palloc0(room));
-    for (int image = 0; image < 2; image++) {
-        plan->values[image] = static_cast<Datum*>(palloc(sizeof(Datum) * room));
-        plan->nulls[image] = static_cast<bool*>(palloc(sizeof(bool) * room));
-    }
+    const std::size_t count = static_cast<std::size_t>(descriptor->natts);
+    plan->columns = static_cast<ColumnPlan*>(palloc0(sizeof(ColumnPlan) * count));
     for (int i = 0; i < descriptor->natts; i++) {
-        const FormData_pg_attribute* attribute = TupleDescAttr(descriptor, i);
-        if (!IsStoredAttribute(attribute))
-            continue;
-        const char* name = pstrdup(NameStr(attribute->attname));
-        ColumnPlan* column = &plan->columns[plan->column_count++];
-        column->attribute = i;
-        column->name = name;
-        column->label = MemberLabel(*planning.values.encoding, name);
-        column->rule = RuleOfColumn(planning.filter, planning.names, name);
-        column->ignored = IgnoresColumn(planning.filter, planning.names, name);
-        column->in_identity = planning.identity.Contains(attribute->attnum);
-        PlanValue(&column->value, attribute->atttypid, planning.values, plan->dependencies);
-        plan->has_ignored_columns |= column->ignored;
-        plan->uses_settings |= column->value.uses_settings;
+        if (IsStoredAttribute(TupleDescAttr(descriptor, i)))
+            PlanColumn(plan, planning, i);
     }
+    plan->logged_in = static_cast<TransactionId*>(palloc0(sizeof(TransactionId) * count));
 }
 
 // Keys with a column that must not be seen are not shown at all.
 void PlanKey(RelationPlan* plan, const Planning& planning) {
-    const IndexKey primary = FindIndexKey(planning.relation, [](const FormData_pg_index* index) {
-        return index->indisprimary && index->indisvalid;
-    });
+    const IndexKey& primary = planning.keys.primary;
     ValueOptions unquoted = planning.values;
     unquoted.quote_bigint = unquoted.quote_numeric = false;
     plan->key = static_cast<KeyColumn*>(
-        palloc0(sizeof(KeyColumn) * static_cast<std::size_t>(Max(primary.count, 1))));
+        palloc0(sizeof(KeyColumn) * static_cast<std::size_t>(primary.count)));
     for (int i = 0; i < primary.count; i++) {
         const FormData_pg_attribute* attribute =
             TupleDescAttr(RelationGetDescr(planning.relation), primary.attributes[i] - 1);
@@ -194,8 +203,8 @@ void PlanKey(RelationPlan* plan, const Planning& planning) {
             return;
         }
         KeyColumn* column = &plan->key[plan->key_count++];
-        column->attribute = primary.attributes[i] - 1;
-        column->in_identity = planning.identity.Contains(primary.attributes[i]);
+        column->attribute = static_cast<std::int16_t>(primary.attributes[i] - 1);
+        column->in_identity = planning.keys.identity.Contains(primary.attributes[i]);
         PlanValue(&column->value, attribute->atttypid, unquoted, plan->dependencies);
         plan->uses_settings |= column->value.uses_settings;
     }
@@ -205,27 +214,20 @@ void PlanKey(RelationPlan* plan, const Planning& planning) {
 
 void PlanRelation(RelationPlan* plan, Relation relation, const Filter& filter,
                   const TextEncoding& encoding, std::string_view database, MemoryContext memory) {
-    const Oid relation_id = plan->relation;
-    if (plan->memory != nullptr)
-        MemoryContextDelete(plan->memory);
-    *plan = {};
-    plan->relation = relation_id;
-    plan->memory = AllocSetContextCreate(memory, "bemi relation plan", ALLOCSET_SMALL_SIZES);
+    plan->memory = AllocSetContextCreate(memory, "bemi relation plan", 0, kPlanBlock,
+                                         ALLOCSET_DEFAULT_MAXSIZE);
     const MemoryContext previous = MemoryContextSwitchTo(plan->memory);
 
     const TableNames names = LookUpNames(relation, plan->dependencies);
     plan->emitted = relation->rd_rel->relkind == RELKIND_RELATION && EmitsTable(filter, names);
     if (plan->emitted) {
+        const ValueOptions values = {&encoding, previous, filter.options->quote_bigint,
+                                     filter.options->quote_numeric};
         plan->qualified_name = QuotedName(names);
-        for (int operation = 0; operation < kOperationCount; operation++)
-            plan->openings[operation] = Opening(names, encoding, database, operation);
-        const IndexKey identity = PlanIdentity(plan, relation);
-        const Planning planning = {
-            relation,
-            filter,
-            names,
-            {&encoding, filter.options->quote_bigint, filter.options->quote_numeric},
-            identity};
+        plan->opening = Opening(names, values, database);
+        const RelationKeys keys = ReadKeys(relation);
+        plan->identity = IdentityOf(relation, keys);
+        const Planning planning = {relation, filter, names, values, keys};
         PlanColumns(plan, planning);
         PlanKey(plan, planning);
     }

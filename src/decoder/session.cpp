@@ -46,6 +46,7 @@ Session* StartSession(MemoryContext parent, List* options) {
     session->transaction_memory = MakeMemory(memory, "bemi transaction");
     session->row_memory = MakeMemory(memory, "bemi row");
     session->filter_memory = MakeMemory(memory, "bemi filter");
+    session->row_space = static_cast<RowSpace*>(palloc(sizeof(RowSpace)));
     session->options = ParseOptions(options);
     MakeSessionFilter(session, CurrentServerSettings());
     session->plans.Init(memory);
@@ -74,6 +75,7 @@ void RefreshSession(Session* session) {
     const char* database = get_database_name(MyDatabaseId);
     session->database = MemoryContextStrdup(session->memory, database != nullptr ? database : "");
     session->scratch.Init(session->memory, !session->encoding.is_utf8());
+    session->fragment_text.Init(session->memory, !session->encoding.is_utf8());
     session->prepared = true;
 }
 

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "bemi/placeholder.hpp"
 #include "bemi/settings.hpp"
 
 namespace bemi {
@@ -56,7 +57,7 @@ const ServerSetting* FindServerSetting(const char* name) {
 // A value that the real setting would refuse: it would say so to the consumer, who is not to be
 // trusted with that, and go on as if nothing were to be hidden.
 void RefuseInvalid(const ServerSetting& known, const config_generic* setting) {
-    const char* value = reinterpret_cast<const config_string*>(setting)->reset_val;
+    const char* value = ResetValue(setting);
     if (value == nullptr || *value == '\0')
         return;
     PatternList list;
@@ -66,20 +67,12 @@ void RefuseInvalid(const ServerSetting& known, const config_generic* setting) {
                         errdetail("%s", error)));
 }
 
-// Before the library is loaded its settings are placeholders that anybody may set. One given with
-// the connection hides the administrator's value, and defining the real setting would refuse the
-// one without bringing back the other.
 void RefuseOverrides() {
     ForEachSetting([](const config_generic* setting) {
         const ServerSetting* known = FindServerSetting(setting->name);
         if (known == nullptr || setting->vartype != PGC_STRING)
             return;
-        const bool by_superuser =
-            setting->reset_scontext == PGC_SU_BACKEND || setting->reset_scontext == PGC_SUSET;
-        if (setting->reset_source == PGC_S_CLIENT && !by_superuser)
-            ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                            errmsg("permission denied to set parameter \"%s\"", known->name),
-                            errhint("Connect without setting it.")));
+        RefuseOverride(setting, known->name);
         RefuseInvalid(*known, setting);
     });
 }

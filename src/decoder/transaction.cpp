@@ -14,10 +14,11 @@ constexpr std::size_t kPositionHold = 16u << 20;
 }  // namespace
 
 void RecordQueue::Init(const Options& options, const TextEncoding& encoding, MemoryContext memory,
-                       SendFunction send, void* argument) {
+                       std::size_t header_size, SendFunction send, void* argument) {
     options_ = &options;
     encoding_ = &encoding;
     memory_ = memory;
+    header_size_ = header_size;
     send_ = send;
     argument_ = argument;
     const bool ascii_only = !encoding.is_utf8();
@@ -30,18 +31,26 @@ void RecordQueue::Init(const Options& options, const TextEncoding& encoding, Mem
         MemoryContextAlloc(memory, sizeof(Held) * static_cast<Size>(held_capacity_)));
 }
 
-void RecordQueue::Begin(bool has_subtransactions) {
+bool RecordQueue::AwaitsContext() const {
+    return !options_->preceding_context_only && options_->context_hold > 0;
+}
+
+bool RecordQueue::WouldHold(bool has_subtransactions) const {
+    return has_subtransactions || AwaitsContext();
+}
+
+void RecordQueue::Begin(bool has_subtransactions, bool may_have_context) {
     held_.Clear();
-    message_.Clear();
+    ClearMessage();
     context_.Clear();
     context_.Append(kNoContext);
     raw_context_.Clear();
     raw_context_kept_ = false;
     held_count_ = 0;
     has_open_record_ = false;
-    has_subtransactions_ = has_subtransactions;
-    mode_ = has_subtransactions ? Mode::kHoldPosition : Mode::kPassOn;
-    if (!options_->preceding_context_only && options_->context_hold > 0)
+    has_subtransactions_ = has_subtransactions && may_have_context;
+    mode_ = has_subtransactions_ ? Mode::kHoldPosition : Mode::kPassOn;
+    if (may_have_context && AwaitsContext())
         mode_ = Mode::kAwaitContext;
     context_seen_ = false;
     context_came_late_ = false;
@@ -118,16 +127,22 @@ void RecordQueue::CloseOpenRecord() {
         return;
     message_.Put('}');
     has_open_record_ = false;
-    if (message_.length() >= options_->batch_size)
+    if (message_.length() - header_size_ >= options_->batch_size)
         Send(false);
     else
         message_.Put('\n');
 }
 
 void RecordQueue::Send(bool last) {
-    send_(argument_, message_.view(), open_position_, last);
-    message_.Clear();
+    send_(argument_, message_, open_position_, last);
+    ClearMessage();
     sent_ = true;
+}
+
+void RecordQueue::ClearMessage() {
+    message_.Clear();
+    message_.Reserve(header_size_);
+    message_.Rewind(header_size_);
 }
 
 void RecordQueue::SetContext(std::string_view message, XLogRecPtr position) {

@@ -65,16 +65,16 @@ bool IsPlain(Oid type) {
 }
 
 void PlanOutputFunction(ValuePlan* plan, DependencyList& dependencies) {
-    Oid function;
     bool is_varlena;
-    getTypeOutputInfo(plan->type, &function, &is_varlena);
-    fmgr_info(function, &plan->output);
+    plan->output = static_cast<OutputPlan*>(palloc0(sizeof(OutputPlan)));
+    getTypeOutputInfo(plan->type, &plan->output->function, &is_varlena);
+    plan->output->memory = CurrentMemoryContext;
     plan->write = WriteByOutputFunction;
     plan->kind = JsonKind::kString;
     plan->uses_settings = !IsPlain(plan->type);
     plan->guarded = !IsPlain(plan->type);
-    if (function >= FirstNormalObjectId)
-        dependencies.AddFunction(function);
+    if (plan->output->function >= FirstNormalObjectId)
+        dependencies.AddFunction(plan->output->function);
 }
 
 void PlanArray(ValuePlan* plan, Oid element_type, const ValueOptions& options,
@@ -104,7 +104,7 @@ void PlanComposite(ValuePlan* plan, const ValueOptions& options, DependencyList&
             TupleDescAttr(composite->descriptor, static_cast<int>(i));
         if (!IsStoredAttribute(attribute))
             continue;
-        composite->labels[i] = MemberLabel(*options.encoding, NameStr(attribute->attname));
+        composite->labels[i] = LabelOf(NullMember(options, NameStr(attribute->attname)));
         PlanValue(&composite->fields[i], attribute->atttypid, options, dependencies);
         plan->guarded |= composite->fields[i].guarded;
         plan->uses_settings |= composite->fields[i].uses_settings;
@@ -150,13 +150,13 @@ void PlanValue(ValuePlan* plan, Oid type, const ValueOptions& options,
     }
 }
 
-std::string_view MemberLabel(const TextEncoding& encoding, const char* name) {
-    JsonStream label;
-    label.Init(CurrentMemoryContext, !encoding.is_utf8());
-    label.Put(',');
-    WriteIdentifier(label, encoding, name);
-    label.Put(':');
-    return label.view();
+std::string_view NullMember(const ValueOptions& options, const char* name) {
+    JsonStream member;
+    member.Init(options.scratch, !options.encoding->is_utf8());
+    member.Put(',');
+    WriteIdentifier(member, *options.encoding, name);
+    member.Append(":null");
+    return PadText(member);
 }
 
 std::size_t RawSize(Datum value, int16 type_length) {

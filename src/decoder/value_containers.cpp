@@ -1,4 +1,4 @@
-// Writers of json and jsonb, of arrays and of composite types.
+// Writers of json, of arrays and of composite types.
 
 #include "bemi/json_check.hpp"
 #include "bemi/text.hpp"
@@ -8,65 +8,6 @@
 namespace bemi {
 
 namespace {
-
-void WriteJsonbScalar(JsonStream& out, const JsonbValue& value, ValuePlan& plan) {
-    switch (value.type) {
-        case jbvString:
-            WriteText(out, *plan.encoding,
-                      {value.val.string.val, static_cast<std::size_t>(value.val.string.len)});
-            break;
-        case jbvNumeric: {
-            char* text = DatumGetCString(
-                DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric)));
-            out.Append(text);
-            pfree(text);
-            break;
-        }
-        case jbvBool:
-            out.Append(value.val.boolean ? std::string_view("true") : std::string_view("false"));
-            break;
-        case jbvNull:
-            out.Append("null");
-            break;
-        default:
-            out.Fail("unknown type of jsonb value");
-    }
-}
-
-// False where it is nested deeper than what a reader can be expected to take.
-bool WriteJsonbTree(JsonStream& out, Jsonb* jsonb, ValuePlan& plan) {
-    const bool is_scalar = JB_ROOT_IS_SCALAR(jsonb);
-    JsonbIterator* iterator = JsonbIteratorInit(&jsonb->root);
-    JsonbValue item;
-    bool first = true;
-    int depth = 0;
-    JsonbIteratorToken token;
-    while ((token = JsonbIteratorNext(&iterator, &item, false)) != WJB_DONE && !out.overflowed()) {
-        const bool opens = token == WJB_BEGIN_ARRAY || token == WJB_BEGIN_OBJECT;
-        const bool closes = token == WJB_END_ARRAY || token == WJB_END_OBJECT;
-        if (is_scalar && (opens || closes))
-            continue;
-        depth += opens ? 1 : closes ? -1 : 0;
-        if (depth > wire::kMaxJsonbDepth)
-            return false;
-        if (closes) {
-            out.Put(token == WJB_END_ARRAY ? ']' : '}');
-            first = false;
-            continue;
-        }
-        if (token != WJB_VALUE && !first)
-            out.Put(',');
-        if (opens)
-            out.Put(token == WJB_BEGIN_ARRAY ? '[' : '{');
-        else
-            WriteJsonbScalar(out, item, plan);
-        if (token == WJB_KEY)
-            out.Put(':');
-        // Nothing stands between an opening bracket or a key and what follows it.
-        first = opens || token == WJB_KEY;
-    }
-    return true;
-}
 
 // One value inside of an array or a composite, which may be NULL. The server stores none of these
 // compressed or out of line, but an extension's code may have made one so.
@@ -87,7 +28,7 @@ void WriteInner(JsonStream& out, Datum value, bool is_null, ValuePlan& plan) {
 // Walks over an array's elements in storage order.
 struct ArrayCursor {
     const char* data;
-    const bits8* bitmap;
+    const uint8* bitmap;
     int index;
 
     Datum Next(const ValuePlan& element, bool* is_null) {
@@ -102,19 +43,28 @@ struct ArrayCursor {
     }
 };
 
+// The elements of the innermost dimension.
+void WriteElements(JsonStream& out, ArrayCursor& cursor, int count, ValuePlan& element) {
+    for (int i = 0; i < count && !out.overflowed(); i++) {
+        bool is_null;
+        const Datum value = cursor.Next(element, &is_null);
+        if (i > 0)
+            out.Put(',');
+        WriteInner(out, value, is_null, element);
+    }
+}
+
 // One dimension, and those inside of it; an array has at most MAXDIM.
 void WriteDimension(JsonStream& out, ArrayCursor& cursor, const int* lengths, int dimensions,
                     ValuePlan& element) {
     out.Put('[');
-    for (int i = 0; i < lengths[0] && !out.overflowed(); i++) {
-        if (i > 0)
-            out.Put(',');
-        if (dimensions > 1) {
+    if (dimensions == 1) {
+        WriteElements(out, cursor, lengths[0], element);
+    } else {
+        for (int i = 0; i < lengths[0] && !out.overflowed(); i++) {
+            if (i > 0)
+                out.Put(',');
             WriteDimension(out, cursor, lengths + 1, dimensions - 1, element);
-        } else {
-            bool is_null;
-            const Datum value = cursor.Next(element, &is_null);
-            WriteInner(out, value, is_null, element);
         }
     }
     out.Put(']');
@@ -132,20 +82,9 @@ void WriteJson(JsonStream& out, Datum value, ValuePlan& plan) {
         WriteUtf8String(out, json.text);
 }
 
-// As json, a string of its text where it is nested too deeply to be read.
-void WriteJsonb(JsonStream& out, Datum value, ValuePlan& plan) {
-    Jsonb* const jsonb = DatumGetJsonbP(value);
-    const std::size_t start = out.length();
-    if (WriteJsonbTree(out, jsonb, plan) || out.overflowed())
-        return;
-    out.Rewind(start);
-    char* text = JsonbToCString(nullptr, &jsonb->root, VARSIZE(jsonb));
-    WriteText(out, *plan.encoding, text);
-    pfree(text);
-}
-
 void WriteArray(JsonStream& out, Datum value, ValuePlan& plan) {
-    ArrayType* const array = DatumGetArrayTypeP(value);
+    Unpacked unpacked(value);
+    const ArrayType* const array = reinterpret_cast<const ArrayType*>(unpacked.get());
     if (ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)) == 0) {
         out.Append("[]");
         return;

@@ -8,10 +8,40 @@
 
 namespace bemi {
 
+struct OutputPlan {
+    Oid function;
+    FmgrInfo info;         // the same, once it was needed: its library may be missing
+    MemoryContext memory;  // where that lives
+};
+
 struct CompositePlan {
     TupleDesc descriptor;
     std::string_view* labels;  // `,"name":` of each attribute, empty where it has no value
     ValuePlan* fields;
+};
+
+// A value of variable length as it was before it was packed into a tuple: with a header of four
+// bytes, and aligned. What is short is copied here; lives as long as this.
+class Unpacked {
+ public:
+    explicit Unpacked(Datum value) {
+        const struct varlena* const packed =
+            reinterpret_cast<const struct varlena*>(DatumGetPointer(value));
+        whole_ = const_cast<struct varlena*>(packed);
+        if (!VARATT_IS_SHORT(packed))
+            return;
+        whole_ = reinterpret_cast<struct varlena*>(room_);
+        const std::size_t size = VARSIZE_SHORT(packed) - VARHDRSZ_SHORT;
+        SET_VARSIZE(whole_, size + VARHDRSZ);
+        std::memcpy(VARDATA(whole_), VARDATA_SHORT(packed), size);
+    }
+    struct varlena* get() {
+        return whole_;
+    }
+
+ private:
+    struct varlena* whole_;
+    alignas(MAXIMUM_ALIGNOF) char room_[VARATT_SHORT_MAX + VARHDRSZ];
 };
 
 void WriteBool(JsonStream& out, Datum value, ValuePlan& plan);
