@@ -1,0 +1,28 @@
+// Before the first row that a statement writes, its context goes into the write-ahead log, where it
+// is not the one in force already.
+#pragma once
+
+namespace bemi {
+
+// Whether this is a session whose changes are decoded: a client's, in a server with wal_level
+// logical.
+bool IsGateActive();
+
+// Sees to it that the context of what is written next is in force. To be called before each row;
+// costs next to nothing where nothing has changed. Raises only what the server itself does (out of
+// memory, disk full).
+void EnsureContext();
+
+// Between statements: where bemi.context was set after rows were written without any context,
+// writes it at once, so that it becomes theirs, as bemi.set_context promises, though nothing may be
+// written any more.
+void EnsureLateContext();
+
+// Somebody else may be writing a context just now (pg_logical_emit_message): what is in force is
+// not known any more.
+void NoteForeignContext();
+
+// A transaction has ended.
+void NoteTransactionEnd();
+
+}  // namespace bemi
