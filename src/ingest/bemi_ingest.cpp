@@ -21,6 +21,8 @@ int Dispatch(const Settings& settings) {
         return RunIngest(settings);
     if (settings.command == "snapshot")
         return RunSnapshot(settings);
+    if (settings.command == "verify")
+        return RunVerify(settings);
     if (settings.command == "status")
         return RunStatus(settings);
     if (settings.command == "drop")
@@ -46,7 +48,8 @@ int main(int argc, char** argv) {
         return Tell(failure.code, failure.what(), failure.fix);
     } catch (const DatabaseError& error) {
         Exit code = error.Passing() ? Exit::kFailed : Exit::kRefused;
-        return Tell(code, error.side + ": " + error.what(), "bemi_ingest check");
+        return Tell(code, error.side + ": " + error.what(),
+                    error.fix.empty() ? "bemi_ingest check" : error.fix);
     } catch (const Interrupted&) {
         return Tell(Exit::kInterrupted, "interrupted", "");
     } catch (const std::exception& error) {

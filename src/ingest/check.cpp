@@ -22,13 +22,10 @@ std::unique_ptr<Connection> Try(const std::string& side, const Settings& setting
         findings->push_back({State::kOk, side + ": a connection is possible", "", ""});
         return connection;
     } catch (const DatabaseError& error) {
-        std::string fix = "--" + side + " with a connection string that psql accepts";
-        if (source && error.sqlstate == "42501")
-            fix = "ALTER ROLE … REPLICATION; -- the role of --source";
-        if (source && error.sqlstate == "53300")
-            fix = "ALTER SYSTEM SET max_wal_senders = 20; -- then restart the server";
-        findings->push_back(
-            {State::kFails, side + ": a connection is possible", error.what(), fix});
+        findings->push_back({State::kFails, side + ": a connection is possible", error.what(),
+                             error.fix.empty()
+                                 ? "--" + side + " with a connection string that psql accepts"
+                                 : error.fix});
         return nullptr;
     }
 }

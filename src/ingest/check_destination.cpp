@@ -25,10 +25,38 @@ void CheckServer(Connection& destination, Findings* findings) {
                          "--destination with the primary"});
 }
 
+// A default that somebody has set; whoever only stores waits until it is gone.
+void CheckWritable(Connection& destination, Findings* findings) {
+    std::string only = destination.Value("SHOW transaction_read_only");
+    findings->push_back({only == "off" ? State::kOk : State::kNote,
+                         "destination: transactions may write", "default_transaction_read_only",
+                         "ALTER DATABASE " + destination.Identifier(destination.Database()) +
+                             " RESET default_transaction_read_only; -- or of the role"});
+}
+
+// For init, which has something to make.
+void CheckMaking(Connection& destination, const Settings& settings, Findings* findings) {
+    Result may = destination.Query(
+        "SELECT has_database_privilege(current_database(), 'CREATE'),"
+        " (SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = " +
+        destination.Literal(settings.schema) + ")");
+    std::string user = destination.Identifier(destination.User()), fix;
+    if (may.Get(0, 0) != "t")
+        fix = "GRANT CREATE ON DATABASE " + destination.Identifier(destination.Database()) +
+              " TO " + user + "; ";
+    if (!may.IsNull(0, 1) && may.Get(0, 1) != "t")
+        fix += "GRANT CREATE ON SCHEMA " + destination.Identifier(settings.schema) + " TO " + user +
+               ";";
+    findings->push_back({fix.empty() ? State::kOk : State::kFails,
+                         "destination: role " + destination.User() + " may make what init makes",
+                         "it may not", fix});
+}
+
 void CheckShape(Connection& destination, const Settings& settings, Findings* findings) {
     std::string name = "destination: the table " + settings.schema + ".changes is there";
     TableShape shape = ReadShape(destination, settings.schema);
     if (!shape.exists) {
+        CheckMaking(destination, settings, findings);
         findings->push_back({State::kFails, name, "no such table", "bemi_ingest init"});
         return;
     }
@@ -74,6 +102,7 @@ void CheckProgress(Connection& destination, const Settings& settings, Findings* 
 
 void CheckDestination(Connection& destination, const Settings& settings, Findings* findings) {
     CheckServer(destination, findings);
+    CheckWritable(destination, findings);
     CheckShape(destination, settings, findings);
     CheckProgress(destination, settings, findings);
 }

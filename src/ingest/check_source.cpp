@@ -1,5 +1,6 @@
 // What the source needs.
 #include <algorithm>
+#include <unistd.h>
 
 #include "check.hpp"
 #include "errors.hpp"
@@ -16,18 +17,42 @@ std::string Setting(Connection& c, const std::string& name) {
 }
 
 void CheckWal(Connection& source, Findings* findings) {
-    std::string level = Setting(source, "wal_level");
-    findings->push_back({level == "logical" ? State::kOk : State::kFails,
+    // Servers with effective_wal_level raise replica to logical when the first logical slot is
+    // made.
+    std::string level = source.Value(
+        "SELECT setting FROM pg_catalog.pg_settings WHERE name IN ('wal_level',"
+        " 'effective_wal_level') ORDER BY setting = 'logical' DESC LIMIT 1");
+    bool raised = level == "replica" && !Setting(source, "effective_wal_level").empty() &&
+                  source.Value("SELECT pg_catalog.pg_is_in_recovery()") == "f";
+    findings->push_back({level == "logical" || raised ? State::kOk : State::kFails,
                          "source: wal_level is logical", level,
                          "ALTER SYSTEM SET wal_level = 'logical'; -- then restart the server"});
-    // A server that knows the setting loads no output plugin that it does not name.
-    std::string libraries = Setting(source, "output_plugin_libraries");
-    bool named = libraries.empty() || libraries.find(kPlugin) != std::string::npos;
+}
+
+// A server that knows the setting loads no output plugin that it does not name.
+void CheckLibraries(Connection& source, Findings* findings) {
+    Result row = source.Query(std::string("SELECT setting, setting ~ '(^|,)\\s*\"?") + kPlugin +
+                              "\"?\\s*(,|$)' FROM pg_catalog.pg_settings"
+                              " WHERE name = 'output_plugin_libraries'");
+    bool named = row.rows() == 0 || row.Get(0, 1) == "t";
+    std::string libraries = named ? "" : row.Get(0, 0);
     findings->push_back({named ? State::kOk : State::kFails,
                          "source: output_plugin_libraries names bemi_decoder", libraries,
                          "ALTER SYSTEM SET output_plugin_libraries = " + libraries +
                              (libraries.empty() ? "" : ", ") +
                              "bemi_decoder; SELECT pg_reload_conf();"});
+}
+
+// Slots can be read on a standby from 16 on.
+void CheckStandby(Connection& source, Findings* findings) {
+    const int major = source.ServerVersion() / 10000;
+    if (major >= 16)
+        return;
+    const bool standby = source.Value("SELECT pg_catalog.pg_is_in_recovery()") == "t";
+    findings->push_back({standby ? State::kFails : State::kOk, "source: the server is no standby",
+                         "it is one, of PostgreSQL " + std::to_string(major) +
+                             ", and standbys have slots from 16 on",
+                         "--source with the primary"});
 }
 
 void CheckRole(Connection& source, Findings* findings) {
@@ -42,10 +67,11 @@ void CheckRole(Connection& source, Findings* findings) {
          "source: a replication slot is free for snapshot and status", slots + " are in use",
          "ALTER SYSTEM SET max_replication_slots = 20; -- then restart the server"});
     std::string keep = Setting(source, "max_slot_wal_keep_size");
-    findings->push_back({keep == "-1" || keep.empty() ? State::kOk : State::kNote,
-                         "source: max_slot_wal_keep_size is -1",
-                         keep + " MB: a slot that falls behind further is lost",
-                         "ALTER SYSTEM SET max_slot_wal_keep_size = -1; SELECT pg_reload_conf();"});
+    findings->push_back(
+        {keep == "-1" ? State::kNote : State::kOk,
+         "source: a slot that nobody reads cannot fill the disk",
+         "max_slot_wal_keep_size is -1; with a limit, a slot that falls behind further is lost",
+         "ALTER SYSTEM SET max_slot_wal_keep_size = '50GB'; SELECT pg_reload_conf();"});
 }
 
 void CheckSlot(Connection& source, const Settings& settings, Findings* findings) {
@@ -67,7 +93,9 @@ void CheckSlot(Connection& source, const Settings& settings, Findings* findings)
     bool lost = slot->wal_status == "lost";
     findings->push_back({lost ? State::kNote : State::kOk,
                          "source: the slot has the WAL that it needs",
-                         "wal_status is " + slot->wal_status + ": changes are missing",
+                         "wal_status is " + slot->wal_status +
+                             (slot->lost_because.empty() ? "" : ", " + slot->lost_because) +
+                             ": changes are missing",
                          "bemi_ingest run --accept-gap"});
 }
 
@@ -75,10 +103,12 @@ void CheckSlot(Connection& source, const Settings& settings, Findings* findings)
 
 void CheckSource(Connection& source, const Settings& settings, Findings* findings) {
     int version = source.ServerVersion();
-    findings->push_back({version >= 130000 ? State::kOk : State::kFails,
-                         "source: PostgreSQL 13 or later", std::to_string(version / 10000),
+    findings->push_back({version >= 140000 ? State::kOk : State::kFails,
+                         "source: PostgreSQL 14 or later", std::to_string(version / 10000),
                          "upgrade the source"});
+    CheckStandby(source, findings);
     CheckWal(source, findings);
+    CheckLibraries(source, findings);
     CheckRole(source, findings);
     CheckSlot(source, settings, findings);
 }
@@ -93,6 +123,7 @@ void CheckPlugin(Connection& source, const Settings& settings, Findings* finding
         return;
     }
     std::string why;
+    State state = State::kFails;
     try {
         auto asked = Clock::now();
         bool cancelled = false;
@@ -102,15 +133,24 @@ void CheckPlugin(Connection& source, const Settings& settings, Findings* finding
                 source.Cancel();
             }
         });
-        CreateSlot(source, "bemi_check", true, nullptr);
-        source.Query("DROP_REPLICATION_SLOT bemi_check");
+        std::string probe = "bemi_check_" + std::to_string(getpid());
+        CreateSlot(source, probe, SlotKind::kTemporary, nullptr);
+        source.Query("DROP_REPLICATION_SLOT " + probe);
     } catch (const DatabaseError& error) {
         if (error.sqlstate != "57014")
             why = error.what();
+        // wal_level, output_plugin_libraries, no slot free, or a standby: the findings before have
+        // it.
+        static const std::string kElsewhere[] = {"55000", "42501", "53400", "0A000"};
+        if (std::find(std::begin(kElsewhere), std::end(kElsewhere), error.sqlstate) !=
+            std::end(kElsewhere)) {
+            state = State::kNote;
+            why = "not known before the others are mended: " + why;
+        }
     }
     source.WhileWaiting(nullptr);
     findings->push_back(
-        {why.empty() ? State::kOk : State::kFails, name, why,
+        {why.empty() ? State::kOk : state, name, why,
          "on the source's machine: make && make install, in bemi_decoder's folder"});
 }
 

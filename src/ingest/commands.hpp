@@ -8,6 +8,7 @@ namespace bemi::ingest {
 int RunInit(const Settings& settings);
 int RunIngest(const Settings& settings);
 int RunSnapshot(const Settings& settings);
+int RunVerify(const Settings& settings);
 int RunStatus(const Settings& settings);
 int RunDrop(const Settings& settings);
 

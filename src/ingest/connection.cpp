@@ -25,7 +25,10 @@ long Result::Touched() const {
 }
 
 Connection::Connection(const std::string& conninfo, Kind kind, std::string side)
-    : side_(std::move(side)), conn_(nullptr, PQfinish), message_(nullptr, PQfreemem) {
+    : side_(std::move(side)),
+      replication_(kind == Kind::kReplication),
+      conn_(nullptr, PQfinish),
+      message_(nullptr, PQfreemem) {
     Connect(conninfo, kind);
     FinishConnecting();
     PQsetErrorVerbosity(conn_.get(), PQERRORS_DEFAULT);

@@ -62,6 +62,7 @@ class Connection {
     std::string Describe() const;
     std::string User() const { return PQuser(conn_.get()); }
     std::string Database() const { return PQdb(conn_.get()); }
+    std::string ServerEncoding() const { return PQparameterStatus(conn_.get(), "server_encoding"); }
     int ServerVersion() const { return PQserverVersion(conn_.get()); }
     const std::string& side() const { return side_; }
 
@@ -80,6 +81,7 @@ class Connection {
     [[noreturn]] void ThrowResultError(const PGresult* result);
 
     std::string side_;
+    bool replication_;
     std::unique_ptr<PGconn, decltype(&PQfinish)> conn_;
     std::unique_ptr<char, decltype(&PQfreemem)> message_;
     std::function<void()> while_waiting_;

@@ -32,6 +32,14 @@ std::string TakeSqlState(std::string* message) {
     return found;
 }
 
+// As libpq would quote it, but without a connection.
+std::string Quoted(const std::string& name) {
+    std::string quoted = "\"";
+    for (char c : name)
+        quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+    return quoted + "\"";
+}
+
 }  // namespace
 
 bool DatabaseError::Passing() const {
@@ -44,10 +52,19 @@ bool DatabaseError::Passing() const {
                std::end(kClasses);
 }
 
+bool DatabaseError::NoConnection() const {
+    return sqlstate.compare(0, 2, "08") == 0 || sqlstate.compare(0, 2, "57") == 0;
+}
+
 void Connection::ThrowConnectFailure() {
     std::string message = PQerrorMessage(conn_.get());
     std::string state_code = TakeSqlState(&message);
-    throw DatabaseError(side_, state_code, message);
+    DatabaseError error(side_, state_code, message);
+    if (state_code == "42501" && replication_)
+        error.fix = "ALTER ROLE " + Quoted(User()) + " REPLICATION;";
+    if (state_code == "53300" && replication_)
+        error.fix = "ALTER SYSTEM SET max_wal_senders = 20; -- then restart the server";
+    throw error;
 }
 
 void Connection::ThrowConnectionError() {

@@ -64,9 +64,13 @@ std::optional<Gap> FindGap(const Evidence& e) {
     if (std::optional<Gap> fork = FindFork(e))
         return fork;
     if (e.slot.wal_status == "lost") {
-        Gap gap = MakeGap(e, "lost", e.system.end,
-                          "the slot is lost: the source has removed WAL that it needed "
-                          "(max_slot_wal_keep_size, or an invalidation)");
+        Gap gap =
+            MakeGap(e, "lost", e.system.end,
+                    "the slot is lost: " +
+                        (e.slot.lost_because.empty() || e.slot.lost_because == "wal_removed"
+                             ? "the source has removed WAL that it needed "
+                               "(max_slot_wal_keep_size)"
+                             : "the source has invalidated it (" + e.slot.lost_because + ")"));
         gap.remake_slot = true;
         return gap;
     }
@@ -86,10 +90,9 @@ std::optional<Gap> FindGap(const Evidence& e) {
 }
 
 void RecordGap(Connection& destination, const Evidence& e, const Gap& gap,
-               const std::string& from_time, const std::string& to_time) {
-    auto text = [&](const std::string& value) {
-        return value.empty() ? std::string("NULL") : destination.Literal(value);
-    };
+               std::optional<int64_t> next_committed_at) {
+    auto text = [&](const std::string& value) { return destination.Literal(value); };
+    std::string to_time = next_committed_at ? TimestampSql(*next_committed_at) : "NULL";
     const Progress& p = e.progress;
     std::string resume = text(FormatLsn(gap.resume));
     destination.Query(
@@ -97,7 +100,8 @@ void RecordGap(Connection& destination, const Evidence& e, const Gap& gap,
         " to_position, from_time, to_time, explanation) VALUES (" +
         text(p.slot) + ", " + std::to_string(e.system.identifier) + ", " + text(p.database) + ", " +
         text(gap.reason) + ", " + text(FormatLsn(gap.from)) + ", " + text(FormatLsn(gap.to)) +
-        ", " + text(from_time) + ", " + text(to_time) + ", " + text(gap.explanation) + ")");
+        ", (SELECT committed_at FROM bemi.progress WHERE slot = " + text(p.slot) + "), " + to_time +
+        ", " + text(gap.explanation) + ")");
     Result moved = destination.Query(
         "UPDATE bemi.progress SET position = " + resume + ", stored_position = " + resume +
         ", system_identifier = " + std::to_string(e.system.identifier) +

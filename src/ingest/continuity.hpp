@@ -35,8 +35,8 @@ std::optional<Gap> FindGap(const Evidence& evidence);
 Lsn ResumePosition(const Evidence& evidence);
 
 // In the destination's current transaction: the row of bemi.gaps, and progress behind the gap.
-// `times` are those of the last record stored and of the next one, empty where not known.
+// next_committed_at is that of the first record behind it, where there is one.
 void RecordGap(Connection& destination, const Evidence& evidence, const Gap& gap,
-               const std::string& from_time, const std::string& to_time);
+               std::optional<int64_t> next_committed_at);
 
 }  // namespace bemi::ingest

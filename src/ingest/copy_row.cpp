@@ -1,5 +1,7 @@
 #include "copy_row.hpp"
 
+#include "bemi/wire.hpp"
+
 namespace bemi::ingest {
 
 namespace {
@@ -30,16 +32,28 @@ void AppendName(std::string_view escaped, std::string* out) {
     AppendText(escaped.data() == nullptr ? std::string_view("") : escaped, out);
 }
 
-void AppendDetails(const Record& record, std::string* out) {
-    if (record.detail_count == 0)
+// A key of the record; where no index could hold it, null, and `long_keys` gets it as JSON.
+void AppendKey(std::string_view name, std::string_view escaped, std::string* long_keys,
+               std::string* out) {
+    if (escaped.size() <= kLongestKey)  // unescaped it is no longer
+        return AppendText(escaped, out);
+    std::string key;
+    Unescape(escaped, &key);
+    if (key.size() <= kLongestKey)
+        return AppendBytes(key, out);
+    AppendNull(out);
+    long_keys->append(",\"").append(name).append("\":\"").append(escaped).append("\"");
+}
+
+// `long_keys`: members with a comma before each.
+void AppendDetails(const Record& record, const std::string& long_keys, std::string* out) {
+    if (record.detail_count == 0 && long_keys.empty())
         return AppendNull(out);
-    std::string text = "{";
-    for (int i = 0; i < record.detail_count; ++i) {
-        if (i > 0)
-            text += ',';
-        text.append(record.details[i]);
-    }
-    text += '}';
+    std::string text;
+    for (int i = 0; i < record.detail_count; ++i)
+        text.append(",").append(record.details[i]);
+    text += long_keys + "}";
+    text[0] = '{';
     AppendJsonb(text, out);
 }
 
@@ -80,8 +94,9 @@ void AppendCopyHeader(std::string* out) {
 void AppendCopyRow(const Record& record, const RowFrame& frame, std::string* out) {
     AppendCount(kColumns, out);
     AppendBytes({reinterpret_cast<const char*>(frame.id.data()), frame.id.size()}, out);
-    AppendText(record.primary_key, out);
-    AppendText(record.previous_key, out);
+    std::string long_keys;
+    AppendKey(wire::kPrimaryKey, record.primary_key, &long_keys, out);
+    AppendKey(wire::kPreviousKey, record.previous_key, &long_keys, out);
     AppendJsonb(record.before, out);
     AppendJsonb(record.after, out);
     AppendJsonb(record.context, out);
@@ -95,7 +110,7 @@ void AppendCopyRow(const Record& record, const RowFrame& frame, std::string* out
     AppendInt64(static_cast<int64_t>(record.position), out);
     AppendInt64(static_cast<int64_t>(record.commit_position), out);
     AppendInt64(static_cast<int64_t>(frame.sequence), out);
-    AppendDetails(record, out);
+    AppendDetails(record, long_keys, out);
 }
 
 void AppendCopyTrailer(std::string* out) {

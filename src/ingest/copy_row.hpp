@@ -16,6 +16,10 @@ inline constexpr char kCopyColumns[] =
     "operation, committed_at, queued_at, transaction_id, position, commit_position, sequence, "
     "details";
 
+// A longer key, in bytes, goes into details, and its column is null: beside the other columns of an
+// index a B-tree has no room for it, and one such row would stop everything behind it.
+inline constexpr size_t kLongestKey = 2000;
+
 // What a row has beside its record.
 struct RowFrame {
     Uuid id;

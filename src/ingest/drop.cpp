@@ -1,7 +1,6 @@
 // `drop`: the slot and its progress. The table stays.
 #include <cstdio>
 #include <iostream>
-#include <unistd.h>
 
 #include "commands.hpp"
 #include "errors.hpp"
@@ -15,15 +14,14 @@ namespace {
 void Ask(const Settings& settings) {
     if (settings.yes)
         return;
-    if (isatty(STDIN_FILENO) == 0)
-        throw Failure(Exit::kUsage, "drop asks first, and there is nobody to ask", "--yes");
     std::printf(
         "Drop slot %s of the source and its progress? Changes from now on are not "
         "recorded. [y/N] ",
         settings.slot.c_str());
     std::fflush(stdout);
     std::string answer;
-    std::getline(std::cin, answer);
+    if (!std::getline(std::cin, answer))
+        throw Failure(Exit::kUsage, "drop asks first, and there is nobody to ask", "--yes");
     if (answer != "y" && answer != "yes")
         throw Failure(Exit::kRefused, "nothing is dropped");
 }
@@ -61,9 +59,8 @@ int RunDrop(const Settings& settings) {
     Ask(settings);
     DropSlot(*source, settings);
     if (progress) {
-        destination->Query("DELETE FROM bemi.progress WHERE slot = " +
-                           destination->Literal(settings.slot));
-        std::printf("progress removed; it was at %s\n", FormatLsn(progress->position).c_str());
+        PutProgressAside(*destination, settings.slot);
+        std::printf("progress put aside; it was at %s\n", FormatLsn(progress->position).c_str());
     }
     std::printf("the table %s.changes stays\n", settings.schema.c_str());
     return 0;

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Writes the C++ file that holds the SQL files given as arguments.
+# Writes the C++ file that holds the SQL files given as arguments, without their comments at the margin: a
+# name with a line break that stands for @schema@ would end one.
 set -eu
 echo '// Made by embed-sql.sh: do not edit.'
 echo '#include "sql_files.hpp"'
@@ -7,7 +8,7 @@ echo 'namespace bemi::ingest {'
 echo 'const SqlFile kSqlFiles[] = {'
 for file in "$@"; do
 	printf '{"%s", R"bemi_sql(' "$(basename "$file")"
-	cat "$file"
+	sed '/^--/d' "$file"
 	echo ')bemi_sql"},'
 done
 echo '};'

@@ -13,6 +13,7 @@ enum class Exit {
     kRefused = 3,      // a requirement of the source or the destination is not met
     kGap = 4,          // changes are missing or foreign: only --accept-gap goes on
     kInterrupted = 5,  // SIGTERM or SIGINT
+    kDifferent = 6,    // verify: source and changes differ
 };
 
 // Ends the command. `fix` is the statement or command that mends it, empty where there is none.
@@ -33,8 +34,11 @@ struct DatabaseError : std::runtime_error {
     // True where the same attempt may succeed later without anybody's help: no connection, restart,
     // full disk, read-only, serialization, a slot or lock still held.
     bool Passing() const;
+    // True where the server, or the way to it, went away.
+    bool NoConnection() const;
     std::string side;      // "source" or "destination"
     std::string sqlstate;  // five characters
+    std::string fix;       // the statement that mends it, where it is known
 };
 
 }  // namespace bemi::ingest

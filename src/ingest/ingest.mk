@@ -11,14 +11,17 @@ INGEST_OBJS = $(patsubst $(INGEST_DIR)/%.cpp,$(INGEST_BUILD)/%.o,$(INGEST_SOURCE
 # The client library of the machine that builds, which need not be the server's.
 INGEST_LIBPQ_CFLAGS ?= $(shell pkg-config --cflags libpq 2>/dev/null || echo -I$$($(PG_CONFIG) --includedir))
 INGEST_LIBPQ_LIBS ?= $(shell pkg-config --libs libpq 2>/dev/null || echo -L$$($(PG_CONFIG) --libdir) -lpq)
-INGEST_CXXFLAGS ?= -O2 -g
+INGEST_CXXFLAGS ?= -O2 -g $(INGEST_HARDENING)
+# What Debian builds its programs with; scripts/check-hardening asserts it.
+INGEST_HARDENING = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
+INGEST_LDFLAGS = -pie -Wl,-z,relro -Wl,-z,now
 INGEST_FLAGS = -std=c++17 -Wall -Wextra -Werror $(INGEST_CXXFLAGS) \
 	-I$(srcdir)/include -I$(INGEST_DIR) $(INGEST_LIBPQ_CFLAGS)
 
 all: bemi_ingest
 
 bemi_ingest: $(INGEST_OBJS)
-	$(CXX) $(INGEST_CXXFLAGS) $^ $(INGEST_LIBPQ_LIBS) -o $@
+	$(CXX) $(INGEST_CXXFLAGS) $(INGEST_LDFLAGS) $^ $(INGEST_LIBPQ_LIBS) -o $@
 
 $(INGEST_BUILD)/%.o: $(INGEST_DIR)/%.cpp $(wildcard $(INGEST_DIR)/*.hpp $(srcdir)/include/bemi/wire.hpp)
 	@mkdir -p $(INGEST_BUILD)

@@ -3,9 +3,12 @@
 
 #include "check.hpp"
 #include "commands.hpp"
+#include "continuity.hpp"
 #include "errors.hpp"
+#include "known_tables.hpp"
 #include "progress.hpp"
 #include "session.hpp"
+#include "snapshot_tables.hpp"
 #include "sql_files.hpp"
 #include "table.hpp"
 
@@ -103,31 +106,55 @@ void InitDestination(Connection& destination, const Settings& settings, Notes* n
     destination.Query("COMMIT");
 }
 
+// Only 17 and later have standbys follow a slot.
+void CheckFailover(Connection& source, const Settings& settings) {
+    if (settings.failover && source.ServerVersion() < 170000)
+        throw Failure(Exit::kRefused,
+                      "--failover: the source is of PostgreSQL " +
+                          std::to_string(source.ServerVersion() / 10000) +
+                          ", and standbys follow slots from 17 on",
+                      "leave it out; docs/ingest.md says what a failover needs then");
+}
+
 // Gives the slot's first position; where it was made before, where it is.
 Lsn InitSlot(Connection& source, const Settings& settings) {
-    if (std::optional<SlotState> slot = ReadSlot(source, settings.slot))
+    if (std::optional<SlotState> slot = ReadSlot(source, settings.slot)) {
+        if (settings.failover && !slot->failover)
+            MakeFailover(source, settings.slot);
         return slot->confirmed;
-    auto began = Clock::now();
-    bool told = false;
-    source.WhileWaiting([&] {
-        if (told || Clock::now() - began < std::chrono::seconds(3))
-            return;
-        told = true;
-        std::fputs(
-            "bemi_ingest: the slot waits for transactions of the source that are open; to "
-            "see them: SELECT pid, xact_start, query FROM pg_stat_activity WHERE xact_start "
-            "IS NOT NULL ORDER BY 2;\n",
-            stderr);
-    });
-    Lsn position = CreateSlot(source, settings.slot, false, nullptr);
-    source.WhileWaiting(nullptr);
+    }
+    Lsn position =
+        CreateSlotAndTell(source, settings.slot,
+                          settings.failover ? SlotKind::kFailover : SlotKind::kPersistent, nullptr);
     std::printf("slot %s made at %s\n", settings.slot.c_str(), FormatLsn(position).c_str());
     return position;
+}
+
+// Whoever dropped the slot has accepted that changes are missing since: only its gap is recorded.
+// False where something else is between what is stored and the slot, which `run` will name.
+bool RecordDrop(Connection& source, Connection& destination, const Progress& progress,
+                const System& system) {
+    Evidence evidence{progress, system, *ReadSlot(source, progress.slot),
+                      TimelineHistory(source, system.timeline)};
+    const std::optional<Gap> gap = FindGap(evidence);
+    if (!gap || gap->reason != "ahead")
+        return false;
+    destination.Query("BEGIN");
+    RecordGap(destination, evidence, *gap, std::nullopt);
+    destination.Query("COMMIT");
+    std::printf(
+        "the slot had been dropped: changes from %s to %s are missing, which is recorded in "
+        "bemi.gaps\n",
+        FormatLsn(gap->from).c_str(), FormatLsn(gap->to).c_str());
+    return true;
 }
 
 void InitProgress(Connection& source, Connection& destination, const Settings& settings) {
     System system = IdentifySystem(source);
     std::optional<Progress> known = ReadProgress(destination, settings.slot);
+    const bool recalled = !known && RecallProgress(destination, settings.slot);
+    if (recalled)
+        known = ReadProgress(destination, settings.slot);
     if (known && (known->system != system.identifier || known->database != source.Database()))
         std::fprintf(stderr,
                      "bemi_ingest: note: slot %s is stored here for another source (database %s, "
@@ -135,6 +162,8 @@ void InitProgress(Connection& source, Connection& destination, const Settings& s
                      settings.slot.c_str(), known->database.c_str(),
                      static_cast<unsigned long long>(known->system));
     Lsn position = InitSlot(source, settings);
+    if (recalled && RecordDrop(source, destination, *known, system))
+        return;
     if (known) {
         if (position > known->position)
             std::printf(
@@ -149,7 +178,12 @@ void InitProgress(Connection& source, Connection& destination, const Settings& s
     progress.system = system.identifier;
     progress.timeline = system.timeline;
     progress.position = position;
+    destination.Query("BEGIN");
     InsertProgress(destination, progress, settings.schema);
+    // What these held before the slot began to tell of it, only a snapshot knows.
+    for (const auto& [schema, table] : ListTablesWithRows(source))
+        StoreTable(destination, progress, schema, table, true);
+    destination.Query("COMMIT");
 }
 
 }  // namespace
@@ -162,6 +196,7 @@ int RunInit(const Settings& settings) {
     CheckPlugin(*source, settings, &findings);
     CheckDestination(*destination, settings, &findings);
     Refuse(findings);
+    CheckFailover(*source, settings);
     Notes notes;
     InitDestination(*destination, settings, &notes);
     InitProgress(*source, *destination, settings);

@@ -135,7 +135,7 @@ void Loop::Commit() {
     moved_ = committed_ = Clock::now();
     commit_cost_ = std::chrono::ceil<std::chrono::milliseconds>(committed_ - began);
     source_.Confirm(sink_.Stored());
-    reporter_.Stored(rows);
+    reporter_.Done(rows);
     last_rows_ = rows;
 }
 

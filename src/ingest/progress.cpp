@@ -49,6 +49,20 @@ void InsertProgress(Connection& destination, const Progress& progress, const std
         ", " + position + ", " + position + ")");
 }
 
+void PutProgressAside(Connection& destination, const std::string& slot) {
+    destination.Query(
+        "WITH old AS (DELETE FROM bemi.progress WHERE slot = " + destination.Literal(slot) +
+        " RETURNING *) INSERT INTO bemi.dropped SELECT * FROM old");
+}
+
+bool RecallProgress(Connection& destination, const std::string& slot) {
+    return destination
+               .Query("WITH old AS (DELETE FROM bemi.dropped WHERE slot = " +
+                      destination.Literal(slot) +
+                      " RETURNING *) INSERT INTO bemi.progress SELECT * FROM old")
+               .Touched() == 1;
+}
+
 std::string AdvanceSql(Connection& destination, const Progress& progress, const Advance& advance) {
     std::string sql =
         "UPDATE bemi.progress SET position = " + destination.Literal(FormatLsn(advance.to)) +
@@ -61,10 +75,9 @@ std::string AdvanceSql(Connection& destination, const Progress& progress, const 
                ", rate = CASE WHEN now() > updated_at THEN rate * s.old + " + rows +
                " * (1 - s.old) / s.elapsed ELSE rate END";
     }
-    if (advance.committed_at != 0)
+    if (advance.committed_at != kNoTime)
         sql += ", transaction_id = " + std::to_string(advance.transaction_id) +
-               ", committed_at = '2000-01-01 00:00:00+00'::timestamptz + " +
-               std::to_string(advance.committed_at) + " * interval '1 microsecond'";
+               ", committed_at = " + TimestampSql(advance.committed_at);
     if (advance.rows > 0)
         sql +=
             " FROM (SELECT exp(-least(e, 6000) / 60.0) AS old, greatest(e, 0.000001) AS elapsed"
@@ -89,6 +102,10 @@ bool LockSlot(Connection& destination, const std::string& slot, std::string* hol
             key,
         "a connection that has just ended");
     return false;
+}
+
+void UnlockSlot(Connection& destination, const std::string& slot) {
+    destination.Query("SELECT pg_catalog.pg_advisory_unlock(" + LockKey(destination, slot) + ")");
 }
 
 }  // namespace bemi::ingest

@@ -8,6 +8,7 @@
 #include "connection.hpp"
 #include "lsn.hpp"
 #include "slot.hpp"
+#include "timestamp.hpp"
 
 namespace bemi::ingest {
 
@@ -25,7 +26,7 @@ struct Progress {
 struct Advance {
     Lsn to = 0;
     uint64_t rows = 0;
-    int64_t committed_at = 0;  // of the last transaction, 0: none
+    int64_t committed_at = kNoTime;  // of the last transaction
     uint64_t transaction_id = 0;
 };
 
@@ -34,11 +35,17 @@ std::optional<Progress> ReadProgress(Connection& destination, const std::string&
 
 void InsertProgress(Connection& destination, const Progress& progress, const std::string& schema);
 
+// `drop` puts the row aside, so that what a slot of that name misses, once it is made again, is a
+// gap. The latter says whether there was one.
+void PutProgressAside(Connection& destination, const std::string& slot);
+bool RecallProgress(Connection& destination, const std::string& slot);
+
 // The UPDATE, fenced by the position that it was at: touches one row, or somebody else was here.
 std::string AdvanceSql(Connection& destination, const Progress& progress, const Advance& advance);
 
 // Takes the lock that says "this slot is being stored", for as long as the connection lives.
 // False, and who has it, where somebody else does.
 bool LockSlot(Connection& destination, const std::string& slot, std::string* holder);
+void UnlockSlot(Connection& destination, const std::string& slot);
 
 }  // namespace bemi::ingest

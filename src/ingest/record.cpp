@@ -169,7 +169,7 @@ const Column* Find(Slice key, size_t* from) {
 void Check(const Record& record) {
     if (record.operation.data() == nullptr || record.database.data() == nullptr)
         throw BadRecord("operation or database is missing");
-    if (record.commit_position == 0 || record.committed_at == 0)
+    if (record.commit_position == 0 || record.committed_at == kNoTime)
         throw BadRecord("commit_position or committed_at is missing");
     bool message = record.operation == "MESSAGE";
     if (!message && (record.sequence == 0 || record.table.data() == nullptr))

@@ -14,6 +14,8 @@
 #include <string>
 #include <string_view>
 
+#include "timestamp.hpp"
+
 namespace bemi::ingest {
 
 struct BadRecord : std::runtime_error {
@@ -26,7 +28,7 @@ struct Record {
     std::string_view operation, database, schema, table, primary_key, previous_key;
     // JSON values, raw; "{}" where absent.
     std::string_view before = "{}", after = "{}", context = "{}";
-    int64_t committed_at = 0;  // microseconds since 2000-01-01 UTC, as PostgreSQL counts
+    int64_t committed_at = kNoTime;  // microseconds since 2000-01-01 UTC, as PostgreSQL counts
     uint64_t transaction_id = 0, position = 0, commit_position = 0;
     uint64_t sequence = 0;  // 0: a MESSAGE, which has none
     bool last = false;

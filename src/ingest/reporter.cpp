@@ -17,7 +17,13 @@ constexpr auto kLogInterval = 60s;
 
 }  // namespace
 
-Reporter::Reporter() : terminal_(isatty(STDERR_FILENO) != 0), last_(Clock::now()) {}
+Reporter::Reporter(const char* done)
+    : done_(done), terminal_(isatty(STDERR_FILENO) != 0), last_(Clock::now()) {}
+
+Reporter::~Reporter() {
+    if (live_line_)
+        std::fputc('\n', stderr);
+}
 
 void Reporter::ClearLiveLine() {
     if (live_line_)
@@ -31,17 +37,19 @@ void Reporter::Say(const std::string& line) {
     std::fflush(stderr);
 }
 
-void Reporter::Stored(uint64_t rows) {
+void Reporter::Done(uint64_t rows) {
     rows_ += rows;
+    if (owes_news_)
+        Say("storing again");
+    owes_news_ = false;
 }
 
 std::string Reporter::Line(int64_t commit_time, double seconds) const {
     double rate = static_cast<double>(rows_ - rows_at_last_) / seconds;
-    std::string line = FormatCount(rows_) + " rows stored, " +
+    std::string line = FormatCount(rows_) + " rows " + done_ + ", " +
                        FormatCount(static_cast<uint64_t>(rate)) + " a second";
-    if (commit_time != 0)
-        line += ", the last committed " +
-                FormatSeconds(static_cast<double>(NowMicros() - commit_time) / 1e6) + " ago";
+    if (commit_time != kNoTime)
+        line += ", the last committed " + FormatSeconds(SecondsSince(commit_time)) + " ago";
     return line;
 }
 

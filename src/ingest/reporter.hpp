@@ -1,4 +1,4 @@
-// What `run` tells people: a live line on a terminal, elsewhere a line a minute.
+// What a command tells people meanwhile: a live line on a terminal, elsewhere a line a minute.
 #pragma once
 
 #include <chrono>
@@ -9,13 +9,21 @@ namespace bemi::ingest {
 
 class Reporter {
  public:
-    Reporter();
+    // `done` is what happens to rows: "stored", "compared".
+    explicit Reporter(const char* done = "stored");
+    ~Reporter();  // ends the live line
+    Reporter(const Reporter&) = delete;
+    Reporter& operator=(const Reporter&) = delete;
     // A line of its own, at once.
     void Say(const std::string& line);
-    // These rows are stored.
-    void Stored(uint64_t rows);
+    // Before something else is written.
+    void ClearLiveLine();
+    // The next rows that are done get a line: it has been said that they could not be.
+    void OweNews() { owes_news_ = true; }
+    // These rows are done.
+    void Done(uint64_t rows);
     // Writes what is due. `commit_time` is that of the last record taken, in PostgreSQL's
-    // microseconds; 0 where there is none.
+    // microseconds; kNoTime where there is none.
     void Tick(int64_t commit_time);
     uint64_t rows() const { return rows_; }
 
@@ -23,10 +31,10 @@ class Reporter {
     using Clock = std::chrono::steady_clock;
 
     std::string Line(int64_t commit_time, double seconds) const;
-    void ClearLiveLine();
 
+    const char* done_;
     bool terminal_;
-    bool live_line_ = false;
+    bool live_line_ = false, owes_news_ = false;
     uint64_t rows_ = 0, rows_at_last_ = 0;
     Clock::time_point last_;
 };

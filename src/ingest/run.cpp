@@ -36,6 +36,7 @@ class Runner {
     bool Session();
     void Refuse();
     void Lock();
+    void SetRetention();
     Progress Continue(const System& system);
     Progress Accept(Evidence evidence, const Gap& gap);
     [[noreturn]] void StopAt(const Evidence& evidence, const Gap& gap, const std::string& to_time);
@@ -47,11 +48,11 @@ class Runner {
     Reporter reporter_;
     std::unique_ptr<Connection> source_, destination_;
     bool started_ = false;  // a session has streamed before
+    bool in_vain_ = false;  // the last one could not store what came
+    std::optional<Clock::time_point> streaming_since_, failing_since_;
     uint64_t rows_at_wait_ = 0;
     std::chrono::milliseconds wait_ = kFirstWait;
     std::optional<Lsn> until_;
-    Clock::time_point failing_since_;
-    bool failing_ = false;
 };
 
 // What the destination has on its own table, wherever it asks.
@@ -89,10 +90,7 @@ bool Runner::Session() {
     if (settings_.until_current && !until_)
         until_ = system.end;
     if (settings_.retain_ms)
-        destination_->Query("UPDATE bemi.target SET retain = '" +
-                            std::to_string(*settings_.retain_ms) +
-                            " milliseconds' WHERE partition_by IS NOT NULL AND schema = " +
-                            destination_->Literal(settings_.schema));
+        SetRetention();
     SlotStream stream(*source_, settings_.slot, progress.position, OptionsFor(settings_, place));
     destination_->WhileWaiting([&stream] { stream.StayAlive(); });
     TableSink sink(*destination_, progress, settings_.schema, place.same_cluster);
@@ -100,13 +98,26 @@ bool Runner::Session() {
     loop_settings.transaction_size = settings_.transaction_size;
     loop_settings.transaction_time = std::chrono::milliseconds(settings_.transaction_time_ms);
     loop_settings.until = until_;
-    if (!started_ || failing_)
+    // What fails only when it is stored would make this line a lie each time.
+    if (in_vain_)
+        reporter_.OweNews();
+    else
         reporter_.Say("storing from " + FormatLsn(progress.position));
     started_ = true;
-    failing_ = false;
+    streaming_since_ = Clock::now();
     bool done = Loop(stream, sink, reporter_, loop_settings).Run();
     destination_->WhileWaiting(nullptr);
     return done;
+}
+
+void Runner::SetRetention() {
+    Result set = destination_->Query("UPDATE bemi.target SET retain = '" +
+                                     std::to_string(*settings_.retain_ms) +
+                                     " milliseconds' WHERE partition_by IS NOT NULL AND schema = " +
+                                     destination_->Literal(settings_.schema));
+    if (set.Touched() == 0)
+        throw Failure(Exit::kRefused, "--retain drops partitions, and there are none",
+                      "run without it; or init --partition-by day, with a table that is made then");
 }
 
 // The requirements that are not met, with their fixes; only the first time: later it is the servers
@@ -184,22 +195,24 @@ void Runner::StopAt(const Evidence& evidence, const Gap& gap, const std::string&
 
 Progress Runner::Accept(Evidence evidence, const Gap& given) {
     Gap gap = given;
-    std::string to_time;
+    std::optional<int64_t> next_committed_at;
     if (!gap.remake_slot) {
         Place place = Compare(*destination_, evidence.system, source_->Database());
         NextRecord next = PeekNext(settings_.source, settings_.slot, evidence.slot.confirmed,
                                    OptionsFor(settings_, place));
         if (next.exists)
-            to_time = FormatTimestamp(next.committed_at);
+            next_committed_at = next.committed_at;
     }
     if (!settings_.accept_gap)
-        StopAt(evidence, gap, to_time);
+        StopAt(evidence, gap, next_committed_at ? FormatTimestamp(*next_committed_at) : "");
     if (gap.remake_slot) {
         source_->Query("DROP_REPLICATION_SLOT " + source_->Identifier(settings_.slot));
-        gap.to = gap.resume = CreateSlot(*source_, settings_.slot, false, nullptr);
+        gap.to = gap.resume = CreateSlot(
+            *source_, settings_.slot,
+            evidence.slot.failover ? SlotKind::kFailover : SlotKind::kPersistent, nullptr);
     }
     destination_->Query("BEGIN");
-    RecordGap(*destination_, evidence, gap, evidence.progress.committed_at, to_time);
+    RecordGap(*destination_, evidence, gap, next_committed_at);
     destination_->Query("COMMIT");
     reporter_.Say("gap accepted (" + gap.reason + "): " + FormatLsn(gap.from) + " to " +
                   FormatLsn(gap.to) + ", recorded in bemi.gaps");
@@ -207,13 +220,17 @@ Progress Runner::Accept(Evidence evidence, const Gap& given) {
 }
 
 void Runner::Wait(const DatabaseError& error) {
-    if (!failing_)
-        failing_since_ = Clock::now();
-    failing_ = true;
-    if (reporter_.rows() != rows_at_wait_)
+    auto now = Clock::now();
+    bool well = reporter_.rows() != rows_at_wait_ ||
+                (streaming_since_ && now - *streaming_since_ > kCurrentPatience);
+    if (well)
         wait_ = kFirstWait;
+    if (well || !failing_since_)
+        failing_since_ = now;
+    in_vain_ = streaming_since_ && !well && error.side == "destination" && !error.NoConnection();
+    streaming_since_.reset();
     rows_at_wait_ = reporter_.rows();
-    if (settings_.until_current && Clock::now() - failing_since_ > kCurrentPatience)
+    if (settings_.until_current && now - *failing_since_ > kCurrentPatience)
         throw Failure(Exit::kFailed, error.side + ": " + error.what());
     std::string message = error.what();
     std::replace(message.begin(), message.end(), '\n', ' ');
@@ -236,7 +253,7 @@ void Runner::GiveUp(const DatabaseError& error) {
     } catch (const Failure& failure) {
         throw Failure(Exit::kRefused, message + "\n" + failure.what(), failure.fix);
     }
-    throw Failure(Exit::kRefused, message, "bemi_ingest check");
+    throw Failure(Exit::kRefused, message, error.fix.empty() ? "bemi_ingest check" : error.fix);
 }
 
 }  // namespace

@@ -16,14 +16,6 @@ bool Given(const DecoderOptions& options, const std::string& name) {
     return false;
 }
 
-// A pattern that matches exactly this name.
-std::string ExactPattern(const std::string& name) {
-    std::string quoted = "\"";
-    for (char c : name)
-        quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-    return quoted + "\"";
-}
-
 }  // namespace
 
 std::unique_ptr<Connection> ConnectDestination(const Settings& settings) {
@@ -37,6 +29,8 @@ std::unique_ptr<Connection> ConnectDestination(const Settings& settings) {
         "SET idle_in_transaction_session_timeout = 0;"
         "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10;"
         "SET tcp_keepalives_count = 3;"
+        "SELECT set_config(name, '0', false) FROM pg_settings"
+        " WHERE name IN ('idle_session_timeout', 'transaction_timeout');"
         "SELECT set_config(name, '10s', false) FROM pg_settings"
         " WHERE name = 'client_connection_check_interval' AND version() LIKE '%linux%';"
         "SELECT set_config('synchronous_commit', 'on', false)"
@@ -48,7 +42,9 @@ std::unique_ptr<Connection> ConnectSource(const Settings& settings, Connection::
     auto connection = std::make_unique<Connection>(settings.source, kind, "source");
     connection->Query(
         "SET search_path = pg_catalog; SET statement_timeout = 0; SET lock_timeout = 0;"
-        "SET idle_in_transaction_session_timeout = 0");
+        "SET idle_in_transaction_session_timeout = 0;"
+        "SELECT set_config(name, '0', false) FROM pg_settings"
+        " WHERE name IN ('idle_session_timeout', 'transaction_timeout')");
     return connection;
 }
 
@@ -70,7 +66,7 @@ DecoderOptions OptionsFor(const Settings& settings, const Place& place) {
         options.emplace_back("format_version", "1");
     if (!place.same_database)
         return options;
-    std::string own = ExactPattern(settings.schema) + ".changes";
+    std::string own = QuotedPattern(settings.schema) + ".changes";
     for (auto& option : options) {
         if (option.first == "exclude_tables") {
             option.second += "," + own;
@@ -79,6 +75,13 @@ DecoderOptions OptionsFor(const Settings& settings, const Place& place) {
     }
     options.emplace_back("exclude_tables", own);
     return options;
+}
+
+std::string QuotedPattern(const std::string& name) {
+    std::string quoted = "\"";
+    for (char c : name)
+        quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+    return quoted + "\"";
 }
 
 }  // namespace bemi::ingest

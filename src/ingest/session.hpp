@@ -26,4 +26,7 @@ Place Compare(Connection& destination, const System& source_system,
 // The user's options, and ours: the batches, the format, and our own table left out.
 DecoderOptions OptionsFor(const Settings& settings, const Place& place);
 
+// A name as a pattern that matches nothing else.
+std::string QuotedPattern(const std::string& name);
+
 }  // namespace bemi::ingest

@@ -33,9 +33,14 @@ void SetOption(Settings* s, const std::string& value) {
         Bad("an option of the decoder is name=value", "--option exclude_tables=public.sessions");
     std::string name = value.substr(0, equals);
     std::replace(name.begin(), name.end(), '-', '_');
-    for (const auto& option : s->options) {
-        if (option.first == name)
+    for (size_t i = 0; i < s->options.size(); ++i) {
+        if (s->options[i].first != name)
+            continue;
+        if (i >= s->options_of_file)
             Bad("the decoder's option " + name + " is given twice");
+        s->options.erase(s->options.begin() + static_cast<long>(i));
+        --s->options_of_file;
+        break;
     }
     s->options.emplace_back(name, value.substr(equals + 1));
 }
@@ -72,10 +77,15 @@ const Flag kFlags[] = {
     {"slot", true, true, "", [](Settings* s, const std::string& v) { s->slot = v; }},
     {"schema", true, true, "", [](Settings* s, const std::string& v) { s->schema = v; }},
     {"option", true, true, "", SetOption},
+    {"table", true, false, "verify",
+     [](Settings* s, const std::string& v) {
+         s->only_tables += (s->only_tables.empty() ? "" : ",") + v;
+     }},
     {"indexes", true, true, "init", SetIndexes},
     {"partition-by", true, true, "init", SetPartitionBy},
     {"retain", true, true, "init run",
      [](Settings* s, const std::string& v) { s->retain_ms = Duration("--retain", v); }},
+    {"failover", false, false, "init", [](Settings* s, const std::string&) { s->failover = true; }},
     {"transaction-size", true, true, "run",
      [](Settings* s, const std::string& v) {
          s->transaction_size = Size("--transaction-size", v);
@@ -92,7 +102,8 @@ const Flag kFlags[] = {
      [](Settings* s, const std::string&) { s->until_current = true; }},
     {"accept-gap", false, false, "run",
      [](Settings* s, const std::string&) { s->accept_gap = true; }},
-    {"json", false, false, "status", [](Settings* s, const std::string&) { s->json = true; }},
+    {"json", false, false, "status verify",
+     [](Settings* s, const std::string&) { s->json = true; }},
     {"prometheus", false, false, "status",
      [](Settings* s, const std::string&) { s->prometheus = true; }},
     {"yes", false, false, "drop", [](Settings* s, const std::string&) { s->yes = true; }},
@@ -228,6 +239,8 @@ void Demand(const Settings& settings) {
     if (settings.slot.empty() || settings.slot.find_first_not_of(
                                      "abcdefghijklmnopqrstuvwxyz0123456789_") != std::string::npos)
         Bad("the name of a slot has lower-case letters, digits and _ only");
+    if (settings.schema.empty() || settings.schema.find_first_of("%$") != std::string::npos)
+        Bad("the name of the schema may have any characters but % and $, and must have some");
     if (settings.json && settings.prometheus)
         Bad("--json and --prometheus exclude each other");
 }
@@ -265,6 +278,7 @@ Settings ParseCommandLine(int argc, char** argv) {
     settings.command = arguments.command;
     if (!arguments.config.empty())
         ReadConfig(arguments.config, &settings);
+    settings.options_of_file = settings.options.size();
     TakeEnvironment(&settings);
     for (const Given& given : arguments.flags) {
         if (!AppliesTo(*given.flag, settings.command))

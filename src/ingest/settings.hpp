@@ -16,10 +16,13 @@ struct Settings {
     std::string schema = "public";
     // Options of the decoder, in the order given, names with _ for -.
     std::vector<std::pair<std::string, std::string>> options;
+    size_t options_of_file = 0;  // the first of them, which the command line replaces
 
+    std::string only_tables;          // of those, patterns; empty: all
     std::string indexes = "default";  // default, full, minimal
     std::string partition_by;         // day, month or empty
     std::optional<int64_t> retain_ms;
+    bool failover = false;  // standbys are to follow the slot
     uint64_t transaction_size = 16 << 20;
     int64_t transaction_time_ms = 1000;
 

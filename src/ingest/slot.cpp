@@ -1,11 +1,25 @@
 #include "slot.hpp"
 
+#include <cstdio>
 #include <cstdlib>
 #include <sstream>
 
 #include "errors.hpp"
 
 namespace bemi::ingest {
+
+namespace {
+
+// What the making of a slot waits for.
+std::string SlotWaitsFor(Connection& source) {
+    if (source.Value("SELECT pg_is_in_recovery()") == "t")
+        return "a word of the primary, which writes it now and then, or when it is told there: "
+               "SELECT pg_log_standby_snapshot()";
+    return "transactions of the source that are open; to see them: SELECT pid, xact_start, query "
+           "FROM pg_stat_activity WHERE xact_start IS NOT NULL ORDER BY 2;";
+}
+
+}  // namespace
 
 System IdentifySystem(Connection& source) {
     Result row = source.Query("IDENTIFY_SYSTEM");
@@ -33,20 +47,45 @@ std::vector<TimelineSwitch> TimelineHistory(Connection& source, uint32_t timelin
     return switches;
 }
 
-Lsn CreateSlot(Connection& source, const std::string& name, bool temporary, std::string* snapshot) {
+Lsn CreateSlot(Connection& source, const std::string& name, SlotKind kind, std::string* snapshot) {
+    // Servers before 15 know no options in parentheses.
+    const char* options = kind == SlotKind::kFailover ? " (FAILOVER, SNAPSHOT 'nothing')"
+                          : snapshot != nullptr       ? " EXPORT_SNAPSHOT"
+                                                      : " NOEXPORT_SNAPSHOT";
     Result row = source.Query("CREATE_REPLICATION_SLOT " + source.Identifier(name) +
-                              (temporary ? " TEMPORARY" : "") + " LOGICAL " + kPlugin +
-                              (snapshot != nullptr ? " EXPORT_SNAPSHOT" : " NOEXPORT_SNAPSHOT"));
+                              (kind == SlotKind::kTemporary ? " TEMPORARY" : "") + " LOGICAL " +
+                              kPlugin + options);
     if (snapshot != nullptr)
         *snapshot = row.Get(0, 2);
     return ParseLsn(row.Get(0, 1));
 }
 
+Lsn CreateSlotAndTell(Connection& source, const std::string& name, SlotKind kind,
+                      std::string* snapshot) {
+    source.WhileWaiting(
+        [waits_for = SlotWaitsFor(source), began = Clock::now(), told = false]() mutable {
+            if (told || Clock::now() - began < std::chrono::seconds(3))
+                return;
+            told = true;
+            std::fprintf(stderr, "bemi_ingest: the slot waits for %s\n", waits_for.c_str());
+        });
+    const Lsn position = CreateSlot(source, name, kind, snapshot);
+    source.WhileWaiting(nullptr);
+    return position;
+}
+
+void MakeFailover(Connection& source, const std::string& name) {
+    source.Query("ALTER_REPLICATION_SLOT " + source.Identifier(name) + " (FAILOVER)");
+}
+
 std::optional<SlotState> ReadSlot(Connection& source, const std::string& name) {
     Result row = source.Query(
         "SELECT plugin, database, slot_type, wal_status, active, coalesce(active_pid, 0),"
-        " coalesce(confirmed_flush_lsn, '0/0'), coalesce(restart_lsn, '0/0'), safe_wal_size"
-        " FROM pg_catalog.pg_replication_slots WHERE slot_name = " +
+        " coalesce(confirmed_flush_lsn, '0/0'), coalesce(restart_lsn, '0/0'), safe_wal_size,"
+        // Columns that not every server has.
+        " coalesce(pg_catalog.to_jsonb(s) ->> 'failover', 'false'),"
+        " coalesce(pg_catalog.to_jsonb(s) ->> 'invalidation_reason', '')"
+        " FROM pg_catalog.pg_replication_slots s WHERE slot_name = " +
         source.Literal(name));
     if (row.rows() == 0)
         return std::nullopt;
@@ -61,6 +100,8 @@ std::optional<SlotState> ReadSlot(Connection& source, const std::string& name) {
     slot.restart = ParseLsn(row.Get(0, 7));
     if (!row.IsNull(0, 8))
         slot.safe_size = std::strtoull(row.Get(0, 8).c_str(), nullptr, 10);
+    slot.failover = row.Get(0, 9) == "true";
+    slot.lost_because = row.Get(0, 10);
     return slot;
 }
 

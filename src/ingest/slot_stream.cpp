@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "errors.hpp"
+#include "frame.hpp"
 #include "timestamp.hpp"
 
 namespace bemi::ingest {
@@ -12,17 +13,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr size_t kDataHeader = 1 + 8 + 8 + 8;  // 'w', start, end, time
-constexpr size_t kKeepaliveSize = 1 + 8 + 8 + 1;
 constexpr auto kMaxStatusInterval = std::chrono::milliseconds(5s);
 constexpr auto kMinSilence = std::chrono::milliseconds(60s);
-
-uint64_t ReadInt64(std::string_view bytes, size_t at) {
-    uint64_t value = 0;
-    for (size_t i = at; i < at + 8; ++i)
-        value = value << 8 | static_cast<unsigned char>(bytes[i]);
-    return value;
-}
 
 void WriteInt64(uint64_t value, std::string* out) {
     for (int shift = 56; shift >= 0; shift -= 8)
@@ -73,31 +65,28 @@ Delivery SlotStream::Next(std::chrono::milliseconds wait) {
 }
 
 Delivery SlotStream::Read(std::string_view message) {
-    if (message[0] == 'k' && message.size() >= kKeepaliveSize)
-        return ReadKeepalive(message);
-    if (message[0] != 'w' || message.size() < kDataHeader)
+    const Frame frame = ReadFrame(message);
+    if (frame.kind == Frame::Kind::kUnknown)
         throw DatabaseError("source", "08P01", "a message of the stream cannot be understood");
+    received_ = std::max(received_, frame.position);
     Delivery delivery;
+    delivery.position = frame.position;
+    delivery.text = frame.payload;
     delivery.kind = Delivery::Kind::kRecords;
-    delivery.position = ReadInt64(message, 1);
-    delivery.text = message.substr(kDataHeader);
-    received_ = std::max(received_, delivery.position);
+    if (frame.kind == Frame::Kind::kKeepalive) {
+        delivery.kind = Delivery::Kind::kPosition;
+        delivery.urgent = frame.wants_reply && AnswersAgain(frame.position);
+    }
     return delivery;
 }
 
 // A sender that asks again for what it has just been answered waits for us, to shut down.
-Delivery SlotStream::ReadKeepalive(std::string_view message) {
-    Delivery delivery;
-    delivery.kind = Delivery::Kind::kPosition;
-    delivery.position = ReadInt64(message, 1);
-    received_ = std::max(received_, delivery.position);
-    if (message[17] != 0) {
-        delivery.urgent = asked_twice_ == delivery.position && Clock::now() - asked_at_ < 5s;
-        asked_twice_ = delivery.position;
-        asked_at_ = Clock::now();
-        SendStatus(false);
-    }
-    return delivery;
+bool SlotStream::AnswersAgain(Lsn position) {
+    const bool again = asked_twice_ == position && Clock::now() - asked_at_ < 5s;
+    asked_twice_ = position;
+    asked_at_ = Clock::now();
+    SendStatus(false);
+    return again;
 }
 
 void SlotStream::Confirm(Lsn stored) {

@@ -26,7 +26,7 @@ class SlotStream : public Source {
 
  private:
     Delivery Read(std::string_view message);
-    Delivery ReadKeepalive(std::string_view message);
+    bool AnswersAgain(Lsn position);
     void SendStatus(bool ask);
     void CheckSilence();
 

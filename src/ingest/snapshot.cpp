@@ -4,13 +4,16 @@
 // A temporary slot gives a position and a snapshot of exactly what was committed before it. No
 // transaction's commit record begins one byte before that position, so that is where the rows go:
 // commit_position + 1 is the slot's, and sequence counts them.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <unistd.h>
 
 #include "commands.hpp"
+#include "copy_reader.hpp"
 #include "copy_row.hpp"
 #include "errors.hpp"
+#include "known_tables.hpp"
 #include "progress.hpp"
 #include "reporter.hpp"
 #include "session.hpp"
@@ -22,49 +25,8 @@ namespace bemi::ingest {
 
 namespace {
 
-using namespace std::chrono_literals;
-
 constexpr size_t kSendSize = 64 << 10;
-constexpr size_t kCopyHeader = 19;
 constexpr int16_t kColumns = 17;
-
-// One message of a COPY TO in binary format: a row (the server sends one a message), the first of
-// them behind the header, or the end.
-class Row {
- public:
-    Row(std::string_view message, bool first) : rest_(message) {
-        if (first)
-            Take(kCopyHeader);
-        end_ = rest_.size() < 2 || Number(2) == 0xFFFF;
-    }
-
-    bool IsEnd() const { return end_; }
-
-    // The next field; data() is null where it is null.
-    std::string_view Field() {
-        auto length = static_cast<int32_t>(Number(4));
-        return length < 0 ? std::string_view() : Take(static_cast<size_t>(length));
-    }
-
- private:
-    std::string_view Take(size_t bytes) {
-        if (rest_.size() < bytes)
-            throw DatabaseError("source", "08P01", "a row of COPY cannot be understood");
-        std::string_view taken = rest_.substr(0, bytes);
-        rest_.remove_prefix(bytes);
-        return taken;
-    }
-
-    uint32_t Number(size_t bytes) {
-        uint32_t value = 0;
-        for (char c : Take(bytes))
-            value = value << 8 | static_cast<unsigned char>(c);
-        return value;
-    }
-
-    std::string_view rest_;
-    bool end_;
-};
 
 class Snapshot {
  public:
@@ -74,7 +36,7 @@ class Snapshot {
  private:
     void Begin();
     void CopyTable(SnapshotTable* table);
-    void AppendRow(const SnapshotTable& table, const std::string& details, Row* row);
+    void AppendRow(const SnapshotTable& table, const std::string& details, CopyFields* row);
     void Remember(const SnapshotTable& table, uint64_t rows);
     void Send();
 
@@ -82,6 +44,7 @@ class Snapshot {
     Reporter reporter_;
     std::unique_ptr<Connection> source_, destination_;
     System system_;
+    Progress progress_;
     uint32_t system_hash_ = 0;
     Lsn position_ = 0;  // that the rows get
     int64_t taken_at_ = 0;
@@ -102,9 +65,10 @@ void Snapshot::Begin() {
     if (progress->system != system_.identifier || progress->database != database_)
         throw Failure(Exit::kRefused,
                       "slot " + settings_.slot + " of the destination is of another source");
+    progress_ = *progress;
     system_hash_ = SystemHash(system_.identifier, progress->fork);
     std::string name = "bemi_snapshot_" + std::to_string(getpid()), snapshot;
-    position_ = CreateSlot(*replication, name, true, &snapshot) - 1;
+    position_ = CreateSlotAndTell(*replication, name, SlotKind::kTemporary, &snapshot) - 1;
     source_ = ConnectSource(settings_, Connection::Kind::kSql);
     source_->Query(std::string(kOutputSettings) +
                    "; BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;"
@@ -123,6 +87,10 @@ int Snapshot::Run() {
     Begin();
     bool same_database = Compare(*destination_, system_, database_).same_database;
     std::vector<SnapshotTable> tables = ListTables(*source_, settings_, same_database);
+    tables.erase(std::remove_if(tables.begin(), tables.end(),
+                                [](const SnapshotTable& table) { return table.unlogged; }),
+                 tables.end());
+    DemandRights(*source_, tables);
     for (SnapshotTable& table : tables)
         CopyTable(&table);
     destination_->Query("COMMIT");
@@ -140,23 +108,22 @@ std::string DetailsOf(const SnapshotTable& table) {
     return details.empty() ? details : "{" + details + "}";
 }
 
+std::string WithKey(const std::string& details, std::string_view key) {
+    std::string text = "{\"primary_key\":" + JsonString(key);
+    return text + (details.empty() ? "}" : "," + details.substr(1));
+}
+
 void Snapshot::CopyTable(SnapshotTable* table) {
     std::string query = RowsQuery(*source_, settings_, table);
     std::string details = DetailsOf(*table);
-    source_->Query("COPY (" + query + ") TO STDOUT (FORMAT binary)");
+    CopyReader reader(*source_, query);
     destination_->Query("COPY " + destination_->Identifier(settings_.schema) + ".changes (" +
                         kCopyColumns + ") FROM STDIN (FORMAT binary)");
     AppendCopyHeader(&buffer_);
     uint64_t before = sequence_;
-    std::string_view message;
-    bool first = true;
-    for (bool ended = false; !ended;) {
-        if (!source_->NextCopy(&message, 1000ms, &ended))
-            continue;
-        Row row(message, first);
-        first = false;
-        if (!row.IsEnd())
-            AppendRow(*table, details, &row);
+    CopyFields row{{}};
+    while (reader.Next(&row)) {
+        AppendRow(*table, details, &row);
         if (buffer_.size() >= kSendSize)
             Send();
     }
@@ -172,7 +139,7 @@ void Snapshot::Send() {
     reporter_.Tick(taken_at_);
 }
 
-void Snapshot::AppendRow(const SnapshotTable& table, const std::string& details, Row* row) {
+void Snapshot::AppendRow(const SnapshotTable& table, const std::string& details, CopyFields* row) {
     if (++sequence_ > UINT32_MAX)
         throw Failure(Exit::kFailed, "a snapshot has at most 4,294,967,295 rows",
                       "--option tables=…, some of them at a time");
@@ -182,7 +149,8 @@ void Snapshot::AppendRow(const SnapshotTable& table, const std::string& details,
     std::string* out = &buffer_;
     AppendCount(kColumns, out);
     AppendBytes({reinterpret_cast<const char*>(id.data()), id.size()}, out);
-    key.data() == nullptr ? AppendNull(out) : AppendBytes(key, out);
+    bool long_key = key.size() > kLongestKey;
+    key.data() == nullptr || long_key ? AppendNull(out) : AppendBytes(key, out);
     AppendNull(out);  // previous_key
     AppendJsonb("{}", out);
     AppendBytes(image, out);  // jsonb in binary, as it came
@@ -197,8 +165,9 @@ void Snapshot::AppendRow(const SnapshotTable& table, const std::string& details,
     AppendInt64(static_cast<int64_t>(position_), out);
     AppendInt64(static_cast<int64_t>(position_), out);
     AppendInt64(static_cast<int64_t>(sequence_), out);
-    details.empty() ? AppendNull(out) : AppendJsonb(details, out);
-    reporter_.Stored(1);
+    std::string text = long_key ? WithKey(details, key) : details;
+    text.empty() ? AppendNull(out) : AppendJsonb(text, out);
+    reporter_.Done(1);
 }
 
 void Snapshot::Remember(const SnapshotTable& table, uint64_t rows) {
@@ -211,6 +180,7 @@ void Snapshot::Remember(const SnapshotTable& table, uint64_t rows) {
         d.Literal(table.partition ? table.name : "") + ", " + d.Literal(FormatLsn(position_)) +
         ", '2000-01-01 00:00:00+00'::timestamptz + " + std::to_string(taken_at_) +
         " * interval '1 microsecond', " + std::to_string(rows) + ")");
+    StoreTable(d, progress_, table.schema, table.table, false);
 }
 
 }  // namespace

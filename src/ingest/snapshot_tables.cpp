@@ -1,5 +1,8 @@
 #include "snapshot_tables.hpp"
 
+#include <algorithm>
+
+#include "errors.hpp"
 #include "pattern.hpp"
 #include "units.hpp"
 
@@ -93,28 +96,50 @@ std::string Expression(Connection& source, const Settings& settings, const Colum
     return "t." + name;
 }
 
-// As the contract has it: one column as text, several as an array; none where a part is not shown.
-std::string KeyExpression(Connection& source, const std::vector<Column>& columns) {
-    Names parts(columns.size() + 1);
-    size_t count = 0;
+// The columns of the key, in its order; none where there is no key, or where a part is not shown.
+std::vector<const Column*> KeyColumns(const std::vector<Column>& columns) {
+    std::vector<const Column*> key;
     for (const Column& column : columns) {
         if (column.key_place.empty())
             continue;
         if (column.masked || column.excluded)
-            return "NULL::text";
-        parts[std::stoul(column.key_place)] = source.Literal(column.name);
-        ++count;
+            return {};
+        size_t place = std::stoul(column.key_place);
+        if (key.size() <= place)
+            key.resize(place + 1);
+        key[place] = &column;
     }
-    if (count == 0)
+    key.erase(std::remove(key.begin(), key.end(), nullptr), key.end());
+    return key;
+}
+
+// Types whose values are the same as text and as JSON, and read back from either.
+bool IsPlain(const Column& column) {
+    static const char* const kTypes[] = {"smallint", "integer", "bigint",
+                                         "text",     "uuid",    "character varying"};
+    return std::find(std::begin(kTypes), std::end(kTypes), column.type) != std::end(kTypes);
+}
+
+bool IsPlain(const std::vector<const Column*>& key) {
+    return !key.empty() &&
+           std::all_of(key.begin(), key.end(), [](const Column* c) { return IsPlain(*c); });
+}
+
+// As the contract has it: one column as text, several as an array. `r` is the row, `x.j` its JSON,
+// which is looked into only where it must be: it would be made a second time. A column may be
+// called r, j or x too: so they are only written with a dot.
+std::string KeyExpression(Connection& source, const std::vector<Column>& columns) {
+    std::vector<const Column*> key = KeyColumns(columns);
+    if (key.empty())
         return "NULL::text";
-    std::string first = parts[0].empty() ? "" : parts[0], list;
-    for (const std::string& part : parts) {
-        if (part.empty())
-            continue;
-        list += (list.empty() ? "j->" : ", j->") + part;
-        first = part;
-    }
-    return count == 1 ? "j->>" + first : "jsonb_build_array(" + list + ")::text";
+    std::string list;
+    bool plain = IsPlain(key);
+    for (const Column* column : key)
+        list += (list.empty() ? "" : ", ") + (plain ? "r." + source.Identifier(column->name)
+                                                    : "x.j->" + source.Literal(column->name));
+    if (key.size() > 1)
+        return "jsonb_build_array(" + list + ")::text";
+    return plain ? list + "::text" : "x.j->>" + source.Literal(key.front()->name);
 }
 
 }  // namespace
@@ -126,30 +151,68 @@ const char* const kOutputSettings =
 
 std::vector<SnapshotTable> ListTables(Connection& source, const Settings& settings,
                                       bool without_changes) {
-    std::string included = DecoderOption(settings, "tables");
+    auto among = [&](const std::string& list) {
+        return list.empty() ? std::string("true") : TableMatches(source, list);
+    };
     std::string own = without_changes ? " AND NOT (root.relname = 'changes' AND rootn.nspname = " +
                                             source.Literal(settings.schema) + ")"
                                       : "";
     Result rows = source.Query(
         std::string("SELECT c.oid, rootn.nspname, root.relname, format('%I.%I', n.nspname,"
-                    " c.relname), c.relispartition") +
+                    " c.relname), c.relispartition, c.relpersistence") +
         kFrom +
-        " WHERE c.relkind = 'r' AND c.relpersistence = 'p'"
+        " WHERE c.relkind = 'r' AND c.relpersistence IN ('p', 'u')"
         " AND rootn.nspname NOT IN ('bemi', 'pg_catalog', 'information_schema')"
         " AND n.nspname NOT IN ('bemi', 'pg_catalog', 'information_schema')" +
-        own + " AND " + (included.empty() ? "true" : TableMatches(source, included)) + " AND NOT " +
+        own + " AND " + among(DecoderOption(settings, "tables")) + " AND " +
+        among(settings.only_tables) + " AND NOT " +
         TableMatches(source, DecoderOption(settings, "exclude_tables")) + " AND NOT " +
         TableMatches(source, ServerSetting(source, "bemi.exclude_tables")) + " ORDER BY 2, 3, 4");
     std::vector<SnapshotTable> tables;
     for (int i = 0; i < rows.rows(); ++i)
         tables.push_back({rows.Get(i, 0), rows.Get(i, 1), rows.Get(i, 2), rows.Get(i, 3),
-                          rows.Get(i, 4) == "t", ""});
+                          rows.Get(i, 4) == "t", rows.Get(i, 5) == "u", ""});
     return tables;
 }
 
-std::string RowsQuery(Connection& source, const Settings& settings, SnapshotTable* table) {
+void DemandRights(Connection& source, const std::vector<SnapshotTable>& tables) {
+    std::string oids, user = source.Identifier(source.User());
+    for (const SnapshotTable& table : tables)
+        oids += (oids.empty() ? "" : ",") + table.oid;
+    Result row = source.Query(
+        "SELECT count(*), min(c.oid::regclass::text),"
+        " string_agg(DISTINCT format('GRANT USAGE ON SCHEMA %1$I TO %2$s; GRANT SELECT ON ALL"
+        " TABLES IN SCHEMA %1$I TO %2$s;', n.nspname, " +
+        source.Literal(user) +
+        "), ' ') FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace"
+        " WHERE c.oid = ANY ('{" +
+        oids +
+        "}') AND NOT (has_table_privilege(c.oid, 'SELECT')"
+        " AND has_schema_privilege(n.oid, 'USAGE'))");
+    if (row.Get(0, 0) != "0")
+        throw Failure(Exit::kRefused,
+                      "role " + source.User() + " may not read " + row.Get(0, 0) +
+                          " of the tables, " + row.Get(0, 1) + " among them",
+                      row.Get(0, 2) + " -- or leave them out: --option exclude_tables=…");
+}
+
+std::vector<std::pair<std::string, std::string>> ListTablesWithRows(Connection& source) {
+    Result rows = source.Query(
+        std::string("SELECT DISTINCT rootn.nspname, root.relname") + kFrom +
+        " WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND pg_relation_size(c.oid) > 0"
+        " AND rootn.nspname NOT IN ('bemi', 'pg_catalog', 'information_schema')"
+        " AND n.nspname NOT IN ('bemi', 'pg_catalog', 'information_schema')");
+    std::vector<std::pair<std::string, std::string>> tables;
+    for (int i = 0; i < rows.rows(); ++i)
+        tables.emplace_back(rows.Get(i, 0), rows.Get(i, 1));
+    return tables;
+}
+
+std::string RowsQuery(Connection& source, const Settings& settings, SnapshotTable* table,
+                      const std::string& condition) {
     std::vector<Column> columns = ListColumns(source, settings, table->oid);
     std::string list;
+    table->missing.clear();
     for (const Column& column : columns) {
         if (column.excluded)
             continue;
@@ -160,9 +223,33 @@ std::string RowsQuery(Connection& source, const Settings& settings, SnapshotTabl
         }
         list += (list.empty() ? "" : ", ") + Expression(source, settings, column);
     }
-    return "SELECT " + KeyExpression(source, columns) +
-           ", j FROM (SELECT to_jsonb(r) AS j FROM (SELECT " + list + " FROM ONLY " + table->name +
-           " t) r) x";
+    return "SELECT " + KeyExpression(source, columns) + ", x.j FROM (SELECT " + list +
+           " FROM ONLY " + table->name + " t" + (condition.empty() ? "" : " WHERE " + condition) +
+           ") r, LATERAL (SELECT to_jsonb(r.*) AS j) x";
+}
+
+TableKey KeyOf(Connection& source, const Settings& settings, const SnapshotTable& table) {
+    std::vector<Column> columns = ListColumns(source, settings, table.oid);
+    std::vector<const Column*> key = KeyColumns(columns);
+    TableKey found;
+    found.exists = !key.empty();
+    if (IsPlain(key)) {
+        for (const Column* column : key)
+            found.plain.push_back({source.Identifier(column->name), column->type});
+    }
+    return found;
+}
+
+Names IgnoredColumns(Connection& source, const Settings& settings, const SnapshotTable& table) {
+    Result rows = source.Query(
+        std::string("SELECT a.attname") + kFrom +
+        " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+        " WHERE c.oid = " +
+        table.oid + " AND " + ColumnMatches(source, DecoderOption(settings, "ignore_columns")));
+    Names names;
+    for (int i = 0; i < rows.rows(); ++i)
+        names.push_back(rows.Get(i, 0));
+    return names;
 }
 
 }  // namespace bemi::ingest

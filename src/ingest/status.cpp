@@ -21,7 +21,8 @@ void ReadDestination(Connection& destination, const Settings& settings, Status* 
         "60),"
         " coalesce(to_char(committed_at, 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), ''),"
         " to_char(updated_at, 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
-        " coalesce(extract(epoch FROM committed_at), 0) FROM bemi.progress WHERE slot = " +
+        " CASE WHEN isfinite(committed_at) THEN extract(epoch FROM committed_at) ELSE 0 END"
+        " FROM bemi.progress WHERE slot = " +
         slot);
     status->rows = std::strtoull(row.Get(0, 0).c_str(), nullptr, 10);
     status->rate = std::strtod(row.Get(0, 1).c_str(), nullptr);
@@ -46,7 +47,7 @@ void ReadAge(const Settings& settings, const Place& place, Status* status) {
     else if (!next.exists)
         status->age = 0;
     else
-        status->age = std::max(0.0, static_cast<double>(NowMicros() - next.committed_at) / 1e6);
+        status->age = SecondsSince(next.committed_at);
 }
 
 Status ReadStatus(const Settings& settings) {

@@ -31,12 +31,23 @@ std::string GapJson(const GapRow& gap) {
            ",\"accepted_at\":" + JsonString(gap.accepted_at) + "}";
 }
 
+// A label's value has three escapes, and raw bytes otherwise.
+std::string Label(const std::string& text) {
+    std::string out = "\"";
+    for (char c : text) {
+        if (c == '"' || c == '\\')
+            out += '\\';
+        out += c == '\n' ? "\\n" : std::string(1, c);
+    }
+    return out + "\"";
+}
+
 // A metric with its two lines of explanation.
 std::string Metric(const Status& s, const char* name, const char* type, const char* help,
                    const std::string& value) {
     std::string full = std::string("bemi_ingest_") + name;
     return "# HELP " + full + " " + help + "\n# TYPE " + full + " " + type + "\n" + full +
-           "{slot=\"" + s.slot + "\",database=" + JsonString(s.database) + "} " + value + "\n";
+           "{slot=\"" + s.slot + "\",database=" + Label(s.database) + "} " + value + "\n";
 }
 
 }  // namespace

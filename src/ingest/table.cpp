@@ -10,19 +10,19 @@ struct Need {
     const char* name;
     const char* type;
     const char* definition;  // behind name and type in CREATE TABLE
-    const char* old_type;    // that the Bemi worker's table has; null: it has no such column
+    const char* old_type;  // that the Bemi worker's table has, without length; null: no such column
 };
 
 const Need kNeeds[] = {
     {"id", "uuid", "NOT NULL", "uuid"},
-    {"primary_key", "text", "", "character varying(255)"},
+    {"primary_key", "text", "", "character varying"},
     {"previous_key", "text", "", nullptr},
     {"before", "jsonb", "NOT NULL DEFAULT '{}'", "jsonb"},
     {"after", "jsonb", "NOT NULL DEFAULT '{}'", "jsonb"},
     {"context", "jsonb", "NOT NULL DEFAULT '{}'", "jsonb"},
-    {"database", "text", "NOT NULL", "character varying(255)"},
-    {"schema", "text", "NOT NULL", "character varying(255)"},
-    {"table", "text", "NOT NULL", "character varying(255)"},
+    {"database", "text", "NOT NULL", "character varying"},
+    {"schema", "text", "NOT NULL", "character varying"},
+    {"table", "text", "NOT NULL", "character varying"},
     {"operation", "text", "NOT NULL", "text"},
     {"committed_at", "timestamp with time zone", "NOT NULL", "timestamp with time zone"},
     {"queued_at", "timestamp with time zone", "NOT NULL", "timestamp with time zone"},
@@ -61,6 +61,14 @@ void DropConstraints(Connection& c, const std::string& table, const Settings& se
     (void)settings;
 }
 
+// "character varying" without its length, "timestamp(0) with time zone" without its precision.
+std::string WithoutLength(std::string type) {
+    size_t open = type.find('('), close = type.find(')');
+    if (open != std::string::npos && close != std::string::npos)
+        type.erase(open, close - open + 1);
+    return type;
+}
+
 }  // namespace
 
 const TableColumn* TableShape::Find(const std::string& name) const {
@@ -83,7 +91,8 @@ std::string TableShape::Wrong(bool complete) const {
             continue;
         }
         bool right = column->type == need.type;
-        bool mendable = need.old_type != nullptr && column->type == need.old_type;
+        std::string whole = WithoutLength(column->type);
+        bool mendable = need.old_type != nullptr && (whole == need.type || whole == need.old_type);
         if (!right && (complete || !mendable))
             return name + " is " + column->type + ", not " + need.type;
     }

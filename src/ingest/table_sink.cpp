@@ -19,6 +19,7 @@ constexpr uint64_t kFirstMessage = uint64_t{1} << 31;
 // What a server adds to the WAL of our own small transaction without anybody writing anything:
 // a checkpoint, the list of running transactions, a page's header.
 constexpr Lsn kEcho = 16 << 10;
+constexpr char kDivisionByZero[] = "22012";
 
 }  // namespace
 
@@ -40,8 +41,8 @@ void TableSink::LoadPartitions() {
     if (!partitioned_)
         return;
     Result rows = connection_.Query(
-        "SELECT (extract(epoch FROM since) * 1000000)::int8 - 946684800000000,"
-        " (extract(epoch FROM till) * 1000000)::int8 - 946684800000000"
+        "SELECT ((extract(epoch FROM since) - 946684800) * 1000000)::int8,"
+        " ((extract(epoch FROM till) - 946684800) * 1000000)::int8"
         " FROM bemi.partitions(" +
         connection_.Literal(schema_) + ")");
     for (int i = 0; i < rows.rows(); ++i)
@@ -85,6 +86,8 @@ bool TableSink::Append(std::string_view text) {
         ChangeId(record.commit_position, static_cast<uint32_t>(frame.sequence), system_hash_);
     frame.queued_at = received_at_;
     AppendCopyRow(record, frame, &buffer_);
+    if (!record.IsMessage())
+        tables_.See(record.schema, record.table);
     pending_bytes_ += text.size();
     ++pending_rows_;
     if (buffer_.size() >= kSendSize)
@@ -114,15 +117,15 @@ void TableSink::EnsurePartition(int64_t committed_at) {
             return;
     }
     FinishCopy();
-    connection_.Query("SELECT bemi.ensure_partition(" + connection_.Literal(schema_) +
-                      ", '2000-01-01 00:00:00+00'::timestamptz + " + std::to_string(committed_at) +
-                      " * interval '1 microsecond')");
+    connection_.Query("SELECT bemi.ensure_partition(" + connection_.Literal(schema_) + ", " +
+                      TimestampSql(committed_at) + ")");
     LoadPartitions();
     StartCopy("");
 }
 
 void TableSink::Commit(Lsn position) {
     FinishCopy();
+    tables_.Store(connection_, progress_);
     advance_.rows = pending_rows_;
     Store(position);
     pending_bytes_ = pending_rows_ = 0;
@@ -139,14 +142,19 @@ void TableSink::Move(Lsn position) {
         own_end_ = ParseLsn(connection_.Value("SELECT pg_catalog.pg_current_wal_insert_lsn()"));
 }
 
+// Progress and COMMIT in one round trip: where progress is not where we left it, the division
+// fails, and the rest of the text, the COMMIT, is not run.
 void TableSink::Store(Lsn position) {
     advance_.to = std::max(position, progress_.position);
-    if (connection_.Query(AdvanceSql(connection_, progress_, advance_)).Touched() != 1) {
-        connection_.Query("ROLLBACK");
+    try {
+        connection_.Query("WITH moved AS (" + AdvanceSql(connection_, progress_, advance_) +
+                          " RETURNING 1) SELECT 1 / count(*) FROM moved; COMMIT");
+    } catch (const DatabaseError& error) {
+        if (error.sqlstate != kDivisionByZero)
+            throw;
         throw DatabaseError("destination", "40001",
                             "somebody else has moved bemi.progress of slot " + progress_.slot);
     }
-    connection_.Query("COMMIT");
     progress_.position = advance_.to;
 }
 

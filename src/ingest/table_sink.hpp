@@ -7,6 +7,7 @@
 
 #include "connection.hpp"
 #include "copy_row.hpp"
+#include "known_tables.hpp"
 #include "pipe.hpp"
 #include "progress.hpp"
 
@@ -51,6 +52,7 @@ class TableSink : public Sink {
     uint64_t message_transaction_ = 0, messages_ = 0;
     int64_t received_at_ = 0;
     Advance advance_;
+    KnownTables tables_;
     Clock::time_point rested_;
 };
 

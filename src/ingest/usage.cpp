@@ -35,6 +35,7 @@ commands
   init       make (or take over) the table, and make the slot
   run        take records off the slot and store them, until stopped
   snapshot   store the present rows of the tables as SNAPSHOT
+  verify     rebuild the tables from "changes" and compare them with the source's
   status     slot, lag, rate, gaps
   drop       remove the slot and its progress; the table stays
 
@@ -50,6 +51,7 @@ init
   --indexes SET        default, full (GIN on before and after) or minimal (no GIN)
   --partition-by UNIT  day or month, of committed_at
   --retain TIME        drop partitions older than this, e.g. 90d
+  --failover           standbys follow the slot (source of PostgreSQL 17 or later)
 run
   --until-current      stop when caught up with the source's present end
   --accept-gap         record the gap that stops us, and go on
@@ -57,6 +59,9 @@ run
   --transaction-size SIZE, --transaction-time TIME
                        when a destination transaction takes no further source transaction:
                        16MB, 1s
+verify
+  --table PATTERNS     these tables only, patterns as in the option tables; may be repeated
+  --json               a JSON object a line
 status
   --json, --prometheus
   --fail-lag SIZE, --fail-age TIME
@@ -67,10 +72,12 @@ drop
 exit codes
   0 done   1 failed, or status past a limit   2 bad usage   3 refused: a requirement is not met
   4 gap: changes are missing or foreign       5 interrupted by SIGTERM or SIGINT
+  6 verify: source and changes differ
 )";
 
 bool IsCommand(const std::string& word) {
-    static const char* const kCommands[] = {"check", "init", "run", "snapshot", "status", "drop"};
+    static const char* const kCommands[] = {"check",  "init",   "run", "snapshot",
+                                            "verify", "status", "drop"};
     return std::find(std::begin(kCommands), std::end(kCommands), word) != std::end(kCommands);
 }
 

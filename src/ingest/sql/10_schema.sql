@@ -26,6 +26,9 @@ CREATE TABLE IF NOT EXISTS bemi.progress (
     updated_at        timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 20);
 
+-- The progress of slots that `drop` has removed: where one is made again, what it missed is a gap.
+CREATE TABLE IF NOT EXISTS bemi.dropped (LIKE bemi.progress INCLUDING DEFAULTS, PRIMARY KEY (slot));
+
 -- Stretches of the source's history that `changes` does not have, or that it has and the source
 -- has not, accepted by somebody.
 CREATE TABLE IF NOT EXISTS bemi.gaps (

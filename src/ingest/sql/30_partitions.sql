@@ -3,9 +3,12 @@
 CREATE OR REPLACE FUNCTION bemi.partition_name(target_schema text, at timestamptz, unit text)
 RETURNS text LANGUAGE sql IMMUTABLE STRICT AS $$
     SELECT CASE WHEN target_schema = 'public' THEN '' ELSE target_schema || '_' END
-        || 'changes_' || pg_catalog.to_char(at AT TIME ZONE 'UTC',
-               CASE unit WHEN 'day' THEN 'YYYY_MM_DD' ELSE 'YYYY_MM' END)
+        || 'changes_' || coalesce(pg_catalog.to_char(at AT TIME ZONE 'UTC',
+               CASE unit WHEN 'day' THEN 'YYYY_MM_DD' ELSE 'YYYY_MM' END), 'infinity')
+        || CASE WHEN at < '0001-01-01 00:00:00+00' THEN '_bc' ELSE '' END
 $$;
+COMMENT ON FUNCTION bemi.partition_name(text, timestamptz, text) IS
+    'the name of the partition of changes that holds a moment';
 
 -- Makes the partition that holds a moment, where there is none. It is made apart and attached:
 -- that needs no lock that writers or readers of the table would feel.
@@ -13,19 +16,29 @@ CREATE OR REPLACE FUNCTION bemi.ensure_partition(target_schema text, at timestam
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
     unit text := (SELECT partition_by FROM bemi.target t WHERE t.schema = target_schema);
-    since timestamp := date_trunc(unit, at AT TIME ZONE 'UTC');
+    -- A change may have been replayed with a strange time. What is in the first or last month that a
+    -- timestamptz can be in is with the infinities. (bemi.partitions lists neither of the two.)
+    first CONSTANT timestamptz := '4714-12-01 00:00:00+00 BC';
+    last CONSTANT timestamptz := '294276-12-01 00:00:00+00';
+    moment timestamptz := CASE WHEN at < first THEN '-infinity' WHEN at >= last THEN 'infinity' ELSE at END;
+    since timestamp := date_trunc(unit, moment AT TIME ZONE 'UTC');
     till timestamp := since + ('1 ' || unit)::interval;
     name text := bemi.partition_name(target_schema, since AT TIME ZONE 'UTC', unit);
     parent text := format('%I.changes', target_schema);
+    bounds text := CASE moment
+        WHEN 'infinity' THEN format('FROM (%L) TO (MAXVALUE)', last)
+        WHEN '-infinity' THEN format('FROM (MINVALUE) TO (%L)', first)
+        ELSE format('FROM (%L) TO (%L)', since AT TIME ZONE 'UTC', till AT TIME ZONE 'UTC') END;
 BEGIN
     IF unit IS NULL OR to_regclass(format('bemi.%I', name)) IS NOT NULL THEN
         RETURN;
     END IF;
     EXECUTE format('CREATE TABLE bemi.%I (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS'
         ' INCLUDING STORAGE INCLUDING COMPRESSION)', name, parent);
-    EXECUTE format('ALTER TABLE %s ATTACH PARTITION bemi.%I FOR VALUES FROM (%L) TO (%L)',
-        parent, name, since AT TIME ZONE 'UTC', till AT TIME ZONE 'UTC');
+    EXECUTE format('ALTER TABLE %s ATTACH PARTITION bemi.%I FOR VALUES %s', parent, name, bounds);
 END $$;
+COMMENT ON FUNCTION bemi.ensure_partition(text, timestamptz) IS
+    'makes the partition of changes that holds a moment, where there is none';
 
 -- Today's partition and those of the next three units.
 CREATE OR REPLACE FUNCTION bemi.make_partitions(target_schema text)
@@ -37,6 +50,8 @@ BEGIN
         PERFORM bemi.ensure_partition(target_schema, now() + ahead * ('1 ' || unit)::interval);
     END LOOP;
 END $$;
+COMMENT ON FUNCTION bemi.make_partitions(text) IS
+    'makes the partition of today and those of the next three units';
 
 -- The bounds of the partitions that there are.
 CREATE OR REPLACE FUNCTION bemi.partitions(target_schema text)
@@ -49,3 +64,5 @@ LANGUAGE sql STABLE SET search_path = pg_catalog SET timezone = 'UTC' SET datest
     WHERE i.inhparent = to_regclass(format('%I.changes', target_schema))
     ORDER BY 2
 $$;
+COMMENT ON FUNCTION bemi.partitions(text) IS
+    'the partitions of changes, with their bounds';

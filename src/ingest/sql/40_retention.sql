@@ -26,61 +26,38 @@ BEGIN
         SELECT image || coalesce(jsonb_object_agg(key, value), '{}'),
                missing - coalesce(array_agg(key), '{}')
         INTO image, missing FROM jsonb_each(earlier.after) WHERE key = ANY (lacks);
+        -- What that record lacks for good (it was masked, too large, forgotten) no earlier one tells.
+        SELECT missing || coalesce(jsonb_object_agg(key, split_part(value, ',', 1)), '{}')
+        INTO missing FROM jsonb_each_text(earlier.details->'missing')
+        WHERE key = ANY (lacks) AND value <> 'toast' AND NOT earlier.after ? key;
     END LOOP;
 END $$;
+COMMENT ON FUNCTION bemi.whole_image(@schema@.changes) IS
+    'the row as a record left it, with values that were not logged again taken from the records before';
 
--- Rows with a key, as they were at the horizon: the last record of each, unless it is a DELETE, or
--- the row has left its key, or its table (or partition) was truncated since.
-CREATE OR REPLACE FUNCTION bemi.keyed_rows_at(horizon timestamptz)
-RETURNS SETOF @schema@.changes LANGUAGE sql STABLE AS $$
-    WITH latest AS (
-        SELECT DISTINCT ON (c.database, c.schema, c."table", c.primary_key) c.*
+-- The rows that were there at the horizon: the record that each comes from, the row, and which values
+-- of it are not in the records. Nothing makes it fail: where rows cannot be told apart, all stay.
+CREATE OR REPLACE FUNCTION bemi.rows_at_horizon(horizon timestamptz)
+RETURNS TABLE (change @schema@.changes, image jsonb, missing jsonb)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
+DECLARE
+    t record;
+BEGIN
+    FOR t IN
+        SELECT c.database, c.schema, c."table", bemi.change_source(c.id) AS source,
+            max(c.commit_position) AS position
         FROM @schema@.changes c
-        WHERE c.committed_at < horizon AND c.primary_key IS NOT NULL
-            AND c.operation IN ('CREATE', 'UPDATE', 'DELETE', 'SNAPSHOT')
-        ORDER BY c.database, c.schema, c."table", c.primary_key,
-            c.commit_position DESC, c.sequence DESC
-    )
-    SELECT l.* FROM latest l
-    WHERE l.operation <> 'DELETE'
-        AND NOT EXISTS (SELECT FROM @schema@.changes m
-            WHERE m."table" = l."table" AND m.previous_key = l.primary_key
-                AND m.schema = l.schema AND m.database = l.database AND m.committed_at < horizon
-                AND (m.commit_position, m.sequence) > (l.commit_position, l.sequence))
-        AND NOT EXISTS (SELECT FROM @schema@.changes t
-            WHERE t."table" = l."table" AND t.primary_key IS NULL AND t.operation = 'TRUNCATE'
-                AND t.schema = l.schema AND t.database = l.database AND t.committed_at < horizon
-                AND (t.commit_position, t.sequence) > (l.commit_position, l.sequence)
-                AND coalesce(t.details->>'partition' = l.details->>'partition', true))
-$$;
-
--- Rows of tables without a key are told apart by their images alone: of each image, as many as came
--- and have not gone since the table was last truncated.
-CREATE OR REPLACE FUNCTION bemi.keyless_rows_at(horizon timestamptz)
-RETURNS SETOF @schema@.changes LANGUAGE sql STABLE AS $$
-    WITH old AS (
-        SELECT c AS change, c.* FROM @schema@.changes c
-        WHERE c.committed_at < horizon AND c.primary_key IS NULL
-            AND c.operation IN ('CREATE', 'UPDATE', 'DELETE', 'SNAPSHOT')
-            AND NOT EXISTS (SELECT FROM @schema@.changes t
-                WHERE t."table" = c."table" AND t.primary_key IS NULL AND t.operation = 'TRUNCATE'
-                    AND t.schema = c.schema AND t.database = c.database
-                    AND t.committed_at < horizon
-                    AND (t.commit_position, t.sequence) > (c.commit_position, c.sequence)
-                    AND coalesce(t.details->>'partition' = c.details->>'partition', true))
-    ), gone AS (
-        SELECT database, schema, "table", before AS image, count(*) AS times
-        FROM old WHERE operation IN ('UPDATE', 'DELETE') GROUP BY 1, 2, 3, 4
-    ), came AS (
-        SELECT o.change, o.database, o.schema, o."table", o.after AS image, row_number() OVER (
-            PARTITION BY o.database, o.schema, o."table", o.after
-            ORDER BY o.commit_position, o.sequence) AS number
-        FROM old o WHERE o.operation <> 'DELETE'
-    )
-    SELECT (c.change).* FROM came c
-    LEFT JOIN gone g USING (database, schema, "table", image)
-    WHERE c.number > coalesce(g.times, 0)
-$$;
+        WHERE c.committed_at < horizon
+            AND c.operation IN ('CREATE', 'UPDATE', 'DELETE', 'TRUNCATE', 'SNAPSHOT')
+        GROUP BY 1, 2, 3, 4 HAVING max(c.commit_position) IS NOT NULL
+    LOOP
+        RETURN QUERY SELECT r.* FROM bemi.rows_of(ROW(NULL, t.database, t.schema, t."table",
+            t.position, 0, t.position, 0, t.source)::bemi.moment, false) r
+        WHERE (r.change).committed_at < horizon;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION bemi.rows_at_horizon(timestamptz) IS
+    'the rows that were there at the horizon of a retention';
 
 -- Drops what is older than the target's limit; gives how many partitions went. The SNAPSHOT rows keep
 -- the position (and so the id) of the record that they repeat, so that every order holds.
@@ -98,17 +75,18 @@ BEGIN
         RETURN 0;
     END IF;
     PERFORM set_config('lock_timeout', '5s', true);
+    -- bemi.forget() must not miss the images that are written here
+    PERFORM pg_advisory_xact_lock(hashtextextended('bemi images', 0));
     PERFORM bemi.ensure_partition(target_schema, at);
     INSERT INTO @schema@.changes (id, primary_key, before, after, context, database, schema,
         "table", operation, committed_at, queued_at, transaction_id, position, commit_position,
         sequence, details)
-    SELECT (c.row).id, (c.row).primary_key, '{}', w.image, '{}', (c.row).database, (c.row).schema,
-        (c.row)."table", 'SNAPSHOT', at, now(), (c.row).transaction_id, (c.row).position,
-        (c.row).commit_position, (c.row).sequence,
-        nullif(jsonb_strip_nulls(jsonb_build_object('partition', (c.row).details->'partition',
-            'missing', nullif(w.missing, '{}'))), '{}')
-    FROM (SELECT k AS row FROM bemi.keyed_rows_at(at) k
-          UNION ALL SELECT k FROM bemi.keyless_rows_at(at) k) c, bemi.whole_image(c.row) w;
+    SELECT (r.change).id, (r.change).primary_key, '{}', r.image, '{}', (r.change).database,
+        (r.change).schema, (r.change)."table", 'SNAPSHOT', at, now(), (r.change).transaction_id,
+        (r.change).position, (r.change).commit_position, (r.change).sequence,
+        nullif(jsonb_strip_nulls(jsonb_build_object('partition', (r.change).details->'partition',
+            'missing', nullif(bemi.withheld(r.change) || r.missing, '{}'))), '{}')
+    FROM bemi.rows_at_horizon(at) r;
     FOR old IN SELECT partition FROM bemi.partitions(target_schema) WHERE till <= at LOOP
         EXECUTE format('DROP TABLE %s', old);
         dropped := dropped + 1;
@@ -116,3 +94,5 @@ BEGIN
     UPDATE bemi.target t SET horizon = at WHERE t.schema = target_schema;
     RETURN dropped;
 END $$;
+COMMENT ON FUNCTION bemi.retain(text) IS
+    'drops partitions older than the limit of the target, keeps the last images of their rows; gives how many went';

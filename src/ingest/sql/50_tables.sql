@@ -1,0 +1,76 @@
+-- Which tables `changes` tells of, and how a name that somebody gives finds one of them.
+
+-- One row for each table that a slot has sent a record or a snapshot of, and for each that had rows
+-- already when the slot was made (had_rows): what those were, only a snapshot tells.
+CREATE TABLE IF NOT EXISTS bemi.tables (
+    "table"           text NOT NULL,
+    schema            text NOT NULL,
+    database          text NOT NULL,
+    slot              text NOT NULL,
+    system_identifier numeric(20) NOT NULL,
+    had_rows          boolean NOT NULL DEFAULT false,
+    PRIMARY KEY ("table", schema, database, slot, system_identifier)
+);
+
+-- The tables of that name, in any schema where the schema is null. Those that bemi.tables doesn't
+-- know (of a slot that is gone, of rows that somebody copied in) are looked for in `changes` itself,
+-- which takes as long as the table has changes.
+CREATE OR REPLACE FUNCTION bemi.tables_named(of_schema text, of_table text)
+RETURNS TABLE (slot text, database text, schema text, "table" text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
+BEGIN
+    RETURN QUERY SELECT DISTINCT t.slot, t.database, t.schema, t."table" FROM bemi.tables t
+    WHERE t."table" = of_table AND (of_schema IS NULL OR t.schema = of_schema)
+        AND EXISTS (SELECT FROM bemi.progress p
+            WHERE p.slot = t.slot AND p.database = t.database);
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT p.slot, c.database, c.schema, c."table"
+        FROM (SELECT DISTINCT c.database, c.schema, c."table" FROM @schema@.changes c
+            WHERE c."table" = of_table AND (of_schema IS NULL OR c.schema = of_schema)) c
+        LEFT JOIN bemi.progress p ON p.database = c.database;
+    END IF;
+END $$;
+COMMENT ON FUNCTION bemi.tables_named(text, text) IS
+    'slot, database, schema and name of the tables in changes that have this name';
+
+-- A name as SQL has it: folded to lower case where it is not quoted, with or without a schema.
+-- Gives the one table that it means. `of_database` is the name of a source's database or of a slot.
+-- Errors: 42602 no name, 42P01 none of that name, 42P09 several.
+CREATE OR REPLACE FUNCTION bemi.find_table(name text, of_database text DEFAULT NULL,
+    OUT slot text, OUT database text, OUT schema text, OUT "table" text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
+DECLARE
+    parts text[] := parse_ident(name);
+    found record;
+    others text[] := '{}';
+BEGIN
+    IF cardinality(parts) > 2 THEN
+        RAISE EXCEPTION 'the name "%" has more parts than schema and table', name
+            USING ERRCODE = 'invalid_name',
+                HINT = 'The database is an argument of its own.';
+    END IF;
+    FOR found IN SELECT * FROM bemi.tables_named(
+        CASE WHEN cardinality(parts) > 1 THEN parts[1] END, parts[cardinality(parts)]) t
+        ORDER BY t.database, t.schema, t.slot
+    LOOP
+        CONTINUE WHEN of_database NOT IN (found.database, coalesce(found.slot, found.database));
+        others := others || format('%I.%I in database %I%s', found.schema, found."table",
+            found.database, ' of slot ' || quote_ident(found.slot));
+        slot := found.slot; database := found.database;
+        schema := found.schema; "table" := found."table";
+    END LOOP;
+    IF cardinality(others) = 0 THEN
+        RAISE EXCEPTION 'there are no changes of a table "%"%', name,
+            CASE WHEN of_database IS NULL THEN '' ELSE format(' in database "%s"', of_database) END
+            USING ERRCODE = 'undefined_table',
+                HINT = 'Names are folded to lower case unless they are quoted, as in SQL.';
+    ELSIF cardinality(others) > 1 THEN
+        RAISE EXCEPTION 'the name "%" is ambiguous', name
+            USING ERRCODE = 'ambiguous_alias',
+                DETAIL = format('There is %s.', array_to_string(others, ', and ')),
+                HINT = 'Give the schema with the table, and the database (or the slot) as the'
+                    ' argument database.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION bemi.find_table(text, text) IS
+    'the one table in changes that a name means, with an error where there is none or more than one';

@@ -1,0 +1,105 @@
+-- Reversion. Selected changes whose row was changed later by one that is not selected: to undo only the
+-- first would give what never was. Rows of tables without a key can't be followed; any row of the
+-- same image is as good as another.
+
+-- The query for the changes of a row behind a change of it, in order: change, and its columns. `origin` is an alias of
+-- `changes`, `key` an expression of the row's key.
+CREATE OR REPLACE FUNCTION bemi._behind_sql(origin text, key text, further text)
+RETURNS text LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $body$
+    SELECT format('SELECT c.* FROM (%s) c ORDER BY c.commit_position, c.sequence %s',
+        string_agg(format($query$(
+            SELECT c AS change, c.* FROM @schema@.changes c
+            WHERE c."table" = %1$s."table" AND c.schema = %1$s.schema
+                AND c.database = %1$s.database AND %2$s
+                AND c.commit_position >= %1$s.commit_position
+                AND (c.commit_position, c.sequence) > (%1$s.commit_position, %1$s.sequence)
+            ORDER BY c.commit_position, c.sequence %3$s)$query$, origin, condition, further),
+            ' UNION ALL '), further)
+    FROM (VALUES
+        (format($$c.primary_key = %s AND c.operation IN ('CREATE', 'UPDATE', 'DELETE')$$, key)),
+        (format($$c.previous_key = %1$s AND c.primary_key IS DISTINCT FROM %1$s$$, key)),
+        (format($$c.primary_key IS NULL AND c.operation = 'TRUNCATE'
+            AND coalesce(c.details->>'partition' = %s.details->>'partition', true)$$, origin))
+    ) v (condition)
+$body$;
+COMMENT ON FUNCTION bemi._behind_sql(text, text, text) IS
+    'query for the later changes of a row, in order';
+
+-- The query for the selected changes behind which the next change of the row is not selected: change
+-- and key. The row of an UPDATE that changed the key is looked for under both.
+CREATE OR REPLACE FUNCTION bemi._changed_later_sql(selection text)
+RETURNS text LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $body$
+    SELECT format($query$
+        WITH selected AS MATERIALIZED (
+            SELECT c AS change, c.* FROM @schema@.changes c
+            WHERE %1$s AND c.operation IN ('CREATE', 'UPDATE', 'DELETE', 'TRUNCATE')
+        )
+        SELECT s.change, k.key
+        FROM selected s, LATERAL (SELECT s.primary_key UNION SELECT s.previous_key) k (key),
+            LATERAL (%2$s) c
+        WHERE s.commit_position IS NOT NULL AND (k.key IS NOT NULL OR s.primary_key IS NULL)
+            AND NOT coalesce(%1$s, false)
+    $query$, selection, bemi._behind_sql('s', 'k.key', 'LIMIT 1'))
+$body$;
+COMMENT ON FUNCTION bemi._changed_later_sql(text) IS
+    'query for selected changes behind which the next change of their row is not selected';
+
+-- Why a change that is followed by one that is not selected can't be undone; null where all that
+-- follows, up to the next that is selected, was reverted again.
+CREATE OR REPLACE FUNCTION bemi._changed_later(selection text, change @schema@.changes, key text)
+RETURNS text LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' AS $$
+DECLARE
+    standing @schema@.changes[] := '{}';
+    top @schema@.changes;
+    later record;
+BEGIN
+    FOR later IN EXECUTE format('SELECT c.change, %s AS selected FROM (%s) c', selection,
+        bemi._behind_sql('($1)', '$2', '')) USING change, key
+    LOOP
+        EXIT WHEN later.selected;
+        top := standing[cardinality(standing)];
+        IF (later.change).context#>'{reverts,transaction_id}' = to_jsonb(top.transaction_id)
+            AND (later.change).before = top.after AND (later.change).after = top.before
+        THEN
+            standing := standing[:cardinality(standing) - 1];
+        ELSE
+            standing := standing || later.change;
+        END IF;
+    END LOOP;
+    top := standing[1];
+    RETURN format('its row was changed later, by the %s %s at %s, which is not selected',
+        top.operation, top.id, top.committed_at AT TIME ZONE 'UTC') WHERE top.id IS NOT NULL;
+END $$;
+COMMENT ON FUNCTION bemi._changed_later(text, @schema@.changes, text) IS
+    'why a change can''t be undone: what was changed later and is not selected';
+
+-- Why a TRUNCATE can't be undone: of the rows that it took, these are their keys, one came again later.
+CREATE OR REPLACE FUNCTION bemi._came_again(selection text, change @schema@.changes, keys text[])
+RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format('row %s of it: %s', bemi._plain(key), reason) FROM (
+        SELECT key, bemi._changed_later(selection, change, key) AS reason
+        FROM (SELECT DISTINCT c.primary_key AS key FROM @schema@.changes c
+            WHERE c."table" = change."table" AND c.schema = change.schema
+                AND c.database = change.database AND c.primary_key = ANY (keys)
+                AND c.commit_position >= change.commit_position
+                AND (c.commit_position, c.sequence) > (change.commit_position, change.sequence)) k
+        ORDER BY key) r
+    WHERE reason IS NOT NULL LIMIT 1
+$$;
+COMMENT ON FUNCTION bemi._came_again(text, @schema@.changes, text[]) IS
+    'why the rows of a TRUNCATE can''t come back: one of these keys was used again later';
+
+-- id → conflict. OFFSET 0: only what the query finds is looked at closely.
+CREATE OR REPLACE FUNCTION bemi._later_conflicts(selection text)
+RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    conflicts jsonb;
+BEGIN
+    EXECUTE format('SELECT jsonb_object_agg(id, reason) FROM (SELECT (l.change).id,'
+        ' bemi._changed_later(%L, l.change, l.key) FROM (%s OFFSET 0) l) c (id, reason)'
+        ' WHERE reason IS NOT NULL', selection, bemi._changed_later_sql(selection)) INTO conflicts;
+    RETURN coalesce(conflicts, '{}');
+END $$;
+COMMENT ON FUNCTION bemi._later_conflicts(text) IS
+    'selected changes whose row was changed later by one that is not selected: id → why that is a conflict';

@@ -1,0 +1,137 @@
+-- Reversion. What is known of a table whose rows are written: from the catalog where the table is
+-- in this database, else from its records.
+
+-- The columns of `except_columns` that are of this table: `column`, `table.column` or
+-- `schema.table.column`, as SQL has them.
+CREATE OR REPLACE FUNCTION bemi._excepted(of_schema text, of_table text, except_columns text[])
+RETURNS text[] LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(array_agg(n[cardinality(n)]), '{}')
+    FROM unnest(except_columns) e, LATERAL (SELECT parse_ident(e)) p (n)
+    WHERE (cardinality(n) < 2 OR n[cardinality(n) - 1] = of_table)
+        AND (cardinality(n) < 3 OR n[cardinality(n) - 2] = of_schema)
+        AND cardinality(n) <= 3
+$$;
+COMMENT ON FUNCTION bemi._excepted(text, text, text[]) IS
+    'the columns of a table that a list of column names means';
+
+-- The columns of a primary key as its table's records show it: those whose values the key has, in
+-- some recent records. A wrong guess does no harm: conditions on these columns only help an index, and
+-- the row is compared as a whole. An empty array where nothing fits.
+CREATE OR REPLACE FUNCTION bemi._recorded_key(of_database text, of_schema text, of_table text)
+RETURNS text[] LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    names text[];
+    sample record;
+    fitting text[];
+    parts jsonb;
+BEGIN
+    FOR sample IN
+        SELECT c.primary_key AS key, coalesce(nullif(c.after, '{}'), c.before) AS image
+        FROM @schema@.changes c WHERE c."table" = of_table AND c.schema = of_schema
+            AND c.database = of_database AND c.primary_key IS NOT NULL LIMIT 20
+    LOOP
+        fitting := ARRAY(SELECT key FROM jsonb_each_text(sample.image) WHERE value = sample.key);
+        names := CASE WHEN names IS NULL THEN fitting
+            ELSE ARRAY(SELECT unnest(names) INTERSECT SELECT unnest(fitting)) END;
+    END LOOP;
+    IF names <> '{}' OR names IS NULL THEN
+        RETURN coalesce((SELECT ARRAY[n] FROM unnest(names) n ORDER BY n <> 'id', n LIMIT 1), '{}');
+    END IF;
+    parts := sample.key::jsonb;
+    IF jsonb_typeof(parts) <> 'array' THEN
+        RETURN '{}';
+    END IF;
+    names := ARRAY(SELECT (SELECT key FROM jsonb_each(sample.image) WHERE value = part
+        ORDER BY key LIMIT 1) FROM jsonb_array_elements(parts) part);
+    RETURN CASE WHEN array_position(names, NULL) IS NULL THEN names ELSE '{}' END;
+EXCEPTION WHEN invalid_text_representation OR untranslatable_character THEN
+    RETURN '{}';
+END $$;
+COMMENT ON FUNCTION bemi._recorded_key(text, text, text) IS
+    'columns of a table''s primary key, as its records show it';
+
+-- Names and operators of a table's primary key, in its order; [] where there is none.
+CREATE OR REPLACE FUNCTION bemi._catalog_key(relation oid)
+RETURNS jsonb LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(jsonb_agg(jsonb_build_object('name', a.attname, 'operator',
+        format('OPERATOR(%I.%s)', n.nspname, o.oprname)) ORDER BY k.number), '[]')
+    FROM pg_index i, unnest(i.indkey, i.indclass) WITH ORDINALITY AS k (attnum, class, number)
+    JOIN pg_opclass c ON c.oid = k.class
+    JOIN pg_amop m ON m.amopfamily = c.opcfamily AND m.amopstrategy = 3
+        AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype
+    JOIN pg_operator o ON o.oid = m.amopopr
+    JOIN pg_namespace n ON n.oid = o.oprnamespace, pg_attribute a
+    WHERE i.indrelid = relation AND i.indisprimary AND k.number <= i.indnkeyatts
+        AND a.attrelid = relation AND a.attnum = k.attnum
+$$;
+COMMENT ON FUNCTION bemi._catalog_key(oid) IS
+    'columns of a table''s primary key, with the operator that compares each';
+
+-- A type and the types that it is made of.
+CREATE OR REPLACE FUNCTION bemi._type_parts(type oid)
+RETURNS SETOF oid LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE part (type) AS (
+        SELECT type
+        UNION
+        SELECT further.type FROM part p JOIN pg_type t ON t.oid = p.type, LATERAL (
+            SELECT t.typbasetype UNION SELECT t.typelem
+            UNION SELECT atttypid FROM pg_attribute
+                WHERE attrelid = t.typrelid AND attnum > 0 AND NOT attisdropped) further (type)
+        WHERE further.type <> 0
+    )
+    SELECT p.type FROM part p
+$$;
+COMMENT ON FUNCTION bemi._type_parts(oid) IS 'a type and the types that it is made of';
+
+-- Whether to_jsonb makes use of a type's own cast to json, in it or in a part of it.
+CREATE OR REPLACE FUNCTION bemi._has_json_cast(type oid)
+RETURNS boolean LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM bemi._type_parts(type) part JOIN pg_cast c ON c.castsource = part
+        WHERE c.casttarget = 'json'::regtype AND part >= 16384)
+$$;
+COMMENT ON FUNCTION bemi._has_json_cast(oid) IS
+    'whether to_jsonb makes use of a cast to json of the type''s own';
+
+-- name: in SQL. columns: name → {generated, always, json, vector}, null where the table is not here.
+-- same: the table itself, not another database's of this name. key: [{name, operator}]. left_out:
+-- columns that are neither compared nor written. referenced: columns that foreign keys of other rows
+-- lead to. cast: columns whose type has a cast to json. partitioned: null where nobody knows.
+CREATE OR REPLACE FUNCTION bemi._shape(of_database text, of_schema text, of_table text,
+    except_columns text[])
+RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    relation oid;
+    kind "char";
+    columns jsonb;
+    key jsonb;
+BEGIN
+    SELECT c.oid, c.relkind INTO relation, kind
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = of_schema AND c.relname = of_table AND c.relkind IN ('r', 'p');
+    IF FOUND THEN
+        SELECT coalesce(jsonb_object_agg(attname, jsonb_build_object(
+            'generated', attgenerated <> '', 'always', attidentity = 'a',
+            'json', 'json'::regtype IN (SELECT bemi._type_parts(atttypid)),
+            'vector', EXISTS (SELECT FROM bemi._type_parts(atttypid) part
+                WHERE part IN ('int2vector'::regtype, 'oidvector'::regtype)))), '{}')
+        INTO columns FROM pg_attribute
+        WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped;
+        key := bemi._catalog_key(relation);
+    ELSE
+        SELECT coalesce(jsonb_agg(jsonb_build_object('name', name, 'operator',
+            'OPERATOR(pg_catalog.=)')), '[]') INTO key
+        FROM unnest(bemi._recorded_key(of_database, of_schema, of_table)) name;
+    END IF;
+    RETURN jsonb_build_object(
+        'name', format('%I.%I', of_schema, of_table), 'columns', columns,
+        'same', columns IS NOT NULL AND of_database = current_database(), 'key', key,
+        'partitioned', kind = 'p',
+        'cast', ARRAY(SELECT attname FROM pg_attribute WHERE attrelid = relation AND attnum > 0
+            AND NOT attisdropped AND bemi._has_json_cast(atttypid)),
+        'referenced', ARRAY(SELECT DISTINCT a.attname FROM pg_constraint f JOIN pg_attribute a
+            ON a.attrelid = f.confrelid AND a.attnum = ANY (f.confkey) WHERE f.confrelid = relation),
+        'left_out', bemi._excepted(of_schema, of_table, except_columns) || ARRAY(
+            SELECT c.key FROM jsonb_each(columns) c WHERE (value->'generated')::boolean));
+END $$;
+COMMENT ON FUNCTION bemi._shape(text, text, text, text[]) IS
+    'what is known of a table whose rows are to be written';

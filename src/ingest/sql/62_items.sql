@@ -1,0 +1,150 @@
+-- Reversion. One change, read as the work of taking a row from one image to another: backward to
+-- undo it, forward to do it again.
+
+-- Text that json takes and jsonb refuses. Of a column of type json the decoder emits such a value as
+-- a string of its text, and nothing tells it from a string that was one.
+CREATE OR REPLACE FUNCTION bemi._only_json(value text)
+RETURNS boolean LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM value::json;
+    BEGIN
+        PERFORM value::jsonb;
+    EXCEPTION WHEN OTHERS THEN
+        RETURN true;
+    END;
+    RETURN false;
+EXCEPTION WHEN OTHERS THEN
+    RETURN false;
+END $$;
+COMMENT ON FUNCTION bemi._only_json(text) IS 'whether json takes a text that jsonb refuses';
+
+-- Why the images of a change don't tell how its row gets from `was` to `becomes`; null where they do.
+CREATE OR REPLACE FUNCTION bemi._partial(change @schema@.changes, shape jsonb, forward boolean,
+    was jsonb, becomes jsonb)
+RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    identity text := change.details->>'identity';
+    missing jsonb := coalesce(change.details->'missing', '{}')
+        - ARRAY(SELECT jsonb_array_elements_text(shape->'left_out'));
+    lacks text;
+BEGIN
+    IF change.commit_position IS NULL THEN
+        RETURN 'its record is not one of bemi_ingest''s';
+    ELSIF identity IS NOT NULL AND change.operation IN ('UPDATE', 'DELETE') THEN
+        IF NOT forward THEN
+            RETURN format('the row before it is not in its record: the replica identity was %s',
+                identity);
+        ELSIF was = '{}' THEN
+            RETURN format('nothing tells which row it changed: the replica identity was %s',
+                identity);
+        END IF;
+    END IF;
+    SELECT format('the value of column %I is not in its record (%s)', key, value) INTO lacks
+    FROM jsonb_each_text(missing)
+    WHERE CASE WHEN becomes = '{}' THEN false WHEN was = '{}' THEN NOT becomes ? key
+        ELSE value NOT IN ('masked', 'toast') END LIMIT 1;
+    RETURN lacks;
+END $$;
+COMMENT ON FUNCTION bemi._partial(@schema@.changes, jsonb, boolean, jsonb, jsonb) IS
+    'why the images of a change don''t tell what to do; null where they do';
+
+-- Why the table, as it is now, can't take a row of this image, of which these columns would be
+-- written; null where it can. `whole`: a row would be inserted.
+CREATE OR REPLACE FUNCTION bemi._misfit(shape jsonb, image jsonb, written text[], whole boolean)
+RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (
+    SELECT coalesce(
+        (SELECT format('the table has no column %I any more', name) FROM unnest(written) name
+            WHERE (shape->>'same')::boolean AND NOT shape->'columns' ? name LIMIT 1),
+        (SELECT format('the table''s column %I is not in its record', key)
+            FROM jsonb_each(shape->'columns')
+            WHERE whole AND (shape->>'same')::boolean AND NOT image ? key
+                AND NOT shape->'left_out' ? key LIMIT 1),
+        (SELECT CASE WHEN (c->'vector')::boolean
+                THEN format('the type of column %I does not read back what it writes', name)
+                ELSE format('the value of column %I can''t be told from a string of its text', name) END
+            FROM unnest(written) name, LATERAL (SELECT shape->'columns'->name) x (c)
+            WHERE CASE WHEN (c->'vector')::boolean THEN true WHEN (c->'json')::boolean
+                THEN EXISTS (SELECT FROM jsonb_path_query(image->name, 'strict $.**') part
+                    WHERE jsonb_typeof(part) = 'string' AND bemi._only_json(part#>>'{}')) END
+            LIMIT 1)));
+END $$;
+COMMENT ON FUNCTION bemi._misfit(jsonb, jsonb, text[], boolean) IS
+    'why a table can''t take a row; null where it can';
+
+-- An item: ids, kind (insert, update, delete, none, clear, restore), table (of the shape),
+-- was, becomes, written (columns), key (of the row as it was), keys (that it has to do with), keyless,
+-- cause (foreign keys may have
+-- changed other rows because of it), reverted (it was part of a step of bemi.revert), now and
+-- before (whether there is a row before it is done, and afterwards), label; and, where the change can't
+-- be done, conflict.
+CREATE OR REPLACE FUNCTION bemi._item(change @schema@.changes, shape jsonb, forward boolean)
+RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' AS $$
+DECLARE
+    left_out text[] := ARRAY(SELECT jsonb_array_elements_text(shape->'left_out'));
+    key_names text[] := ARRAY(SELECT k->>'name' FROM jsonb_array_elements(shape->'key') k);
+    was jsonb := CASE WHEN forward THEN change.before ELSE change.after END;
+    becomes jsonb := CASE WHEN forward THEN change.after ELSE change.before END;
+    kind text := CASE WHEN change.operation = 'TRUNCATE' THEN CASE WHEN forward THEN 'clear' ELSE 'restore' END
+        WHEN change.operation = 'UPDATE' THEN 'update'
+        WHEN (change.operation IN ('CREATE', 'SNAPSHOT')) = forward THEN 'insert' ELSE 'delete' END;
+    key jsonb;
+    written text[];
+    conflict text;
+BEGIN
+    -- Forward, an UPDATE whose old row was not logged finds its row by the key that it has kept.
+    IF kind = 'update' AND forward AND change.details ? 'identity'
+        AND change.previous_key IS NULL AND change.primary_key IS NOT NULL
+    THEN
+        was := was || (SELECT coalesce(jsonb_object_agg(name, becomes->name), '{}')
+            FROM unnest(key_names) name WHERE becomes ? name);
+    END IF;
+    written := ARRAY(SELECT k FROM jsonb_object_keys(becomes) k WHERE k <> ALL (left_out)
+        AND (kind <> 'update' OR was->k IS DISTINCT FROM becomes->k
+            AND NOT coalesce((shape#>>ARRAY['columns', k, 'always'])::boolean, false)) ORDER BY k);
+    conflict := coalesce(bemi._partial(change, shape, forward, was, becomes),
+        bemi._misfit(shape, becomes, written, kind = 'insert'));
+    SELECT CASE WHEN count(*) > 0 AND bool_and(coalesce(was->name, 'null') <> 'null')
+        THEN jsonb_object_agg(name, was->name) END
+    INTO key FROM unnest(key_names) name;
+    RETURN jsonb_strip_nulls(jsonb_build_object('ids', jsonb_build_array(change.id), 'table', shape->'name',
+        'kind', CASE WHEN kind = 'update' AND written = '{}' THEN 'none' ELSE kind END,
+        'written', written, 'conflict', conflict, 'partition', change.details->'partition',
+        'keyless', change.primary_key IS NULL,
+        'keys', array_remove(ARRAY[change.primary_key, change.previous_key], NULL), 'operation', change.operation,
+        'cause', change.operation = 'DELETE' OR change.previous_key IS NOT NULL
+            OR change.operation = 'UPDATE' AND shape->'referenced' ?| written,
+        'now', kind <> 'insert', 'before', kind <> 'delete',
+        'reverted', change.context#>'{reverts,step}' IS NOT NULL,
+        'label', format('%s of %s%s, transaction %s at %s', change.operation,
+            bemi._plain(shape->>'name'), ' ' || bemi._plain(change.primary_key),
+            change.transaction_id, change.committed_at AT TIME ZONE 'UTC')))
+        || jsonb_build_object('was', was - left_out, 'becomes', becomes - left_out, 'key', key);
+END $$;
+COMMENT ON FUNCTION bemi._item(@schema@.changes, jsonb, boolean) IS
+    'one change as the work of taking its row from one image to another';
+
+-- Two items of one row as one, from where the newer finds it to where the older leaves it.
+CREATE OR REPLACE FUNCTION bemi._merged(newer jsonb, older jsonb)
+RETURNS jsonb LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN (
+    WITH net AS (
+        SELECT CASE WHEN newer->'now' = older->'before'
+            THEN CASE WHEN (newer->'now')::boolean THEN 'update' ELSE 'none' END
+            WHEN (newer->'now')::boolean THEN 'delete' ELSE 'insert' END AS kind,
+            ARRAY(SELECT key FROM jsonb_each(older->'becomes') WHERE NOT (newer->'now')::boolean
+                OR newer->'was'->key IS DISTINCT FROM value ORDER BY key) AS written
+    )
+    SELECT newer || jsonb_build_object('becomes', older->'becomes', 'before', older->'before',
+        'ids', (newer->'ids') || (older->'ids'), 'keys', (newer->'keys') || (older->'keys'),
+        'cause', (newer->'cause')::boolean OR (older->'cause')::boolean, 'written', written,
+        'kind', CASE WHEN kind = 'update' AND written = '{}' THEN 'none' ELSE kind END,
+        'label', format('%s, and %s before it', newer->>'label', older->>'operation'))
+        || CASE WHEN older ? 'conflict' AND NOT newer ? 'conflict'
+            THEN jsonb_build_object('conflict', older->'conflict') ELSE '{}' END
+    FROM net);
+END $$;
+COMMENT ON FUNCTION bemi._merged(jsonb, jsonb) IS
+    'two items of one row as one';

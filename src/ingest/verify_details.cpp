@@ -1,0 +1,152 @@
+#include "verify_details.hpp"
+
+namespace bemi::ingest {
+
+namespace {
+
+constexpr size_t kQuestions = 500;
+constexpr size_t kBytes = 4 << 20;
+// Reading the records once for each of so many columns is cheaper than taking all their names
+// apart.
+constexpr size_t kFewColumns = 4;
+
+}  // namespace
+
+VerifyDetails::VerifyDetails(VerifySource& source, VerifyRecords& records, const Settings& settings,
+                             VerifyTable* table, VerifyReport* report)
+    : source_(source), records_(records), settings_(settings), table_(table), report_(report) {}
+
+void VerifyDetails::Row(const std::string& key, const KeyEvent& record, std::string_view image) {
+    rows_.push_back({key, std::string(image), record.id, {}, record.commit, {}});
+    bytes_ += key.size() + image.size();
+    if (rows_.size() >= kQuestions || bytes_ >= kBytes)
+        Flush();
+}
+
+void VerifyDetails::Doubted(const std::string& key, const Doubt& doubt) {
+    if (doubt.kind != Doubt::Kind::kFound) {
+        Difference difference{Difference::Kind::kBroken, key};
+        difference.why = doubt.kind == Doubt::Kind::kNoRow
+                             ? "a record changed a row that none had made"
+                             : "a record made the row, which was there";
+        difference.record = doubt.id;
+        difference.commit = doubt.commit;
+        return report_->Add(difference);
+    }
+    doubts_.push_back({key, {}, doubt.left, doubt.id, doubt.commit, {}});
+    bytes_ += key.size();
+    if (doubts_.size() >= kQuestions)
+        Flush();
+}
+
+void VerifyDetails::LookUp() {
+    std::vector<std::string> keys;
+    for (const Question& question : rows_) {
+        if (question.image.empty())
+            keys.push_back(question.key);
+    }
+    if (keys.empty())
+        return;
+    std::map<std::string, std::string> images = source_.Lookup(table_, keys);
+    for (Question& question : rows_) {
+        if (question.image.empty())
+            question.image = images[question.key];
+    }
+}
+
+// The columns in which two images differ: of the row and of the record that holds it, or what one
+// record found and the one before it had left. Columns that the record does not have are not
+// promised by it, if it says so (missing); `absent` tells where it doesn't.
+std::string VerifyDetails::QuestionsSql(bool doubts) const {
+    Connection& d = records_.lookups();
+    std::string lefts, others, ignored;
+    for (const Question& question : doubts ? doubts_ : rows_) {
+        lefts += (lefts.empty() ? "" : ",") + FormatUuid(question.left);
+        others += (others.empty() ? "" : ", ") +
+                  (doubts ? "'" + FormatUuid(question.id) + "'"
+                          : d.Literal(question.image.empty() ? "{}" : question.image));
+    }
+    for (const std::string& column : table_->ignored)
+        ignored += (ignored.empty() ? "" : ", ") + d.Literal(column);
+    std::string changes = d.Identifier(settings_.schema) + ".changes";
+    std::string from = "unnest('{" + lefts + "}'::uuid[], ARRAY[" + others +
+                       "]::" + (doubts ? "uuid" : "jsonb") +
+                       "[]) WITH ORDINALITY u (id, other, n) JOIN " + changes + " c USING (id)" +
+                       (doubts ? " JOIN " + changes + " found ON found.id = u.other" : "");
+    std::string other = doubts ? "found.before" : "u.other";
+    return "SELECT DISTINCT u.n, k, NOT w.image ? k, c.id FROM " + from +
+           ", LATERAL bemi.whole_image(c) w, LATERAL jsonb_object_keys(" + other +
+           ") k WHERE CASE WHEN w.image ? k THEN (w.image->k)::text <> (" + other +
+           "->k)::text ELSE NOT w.missing ? k END AND k <> ALL (ARRAY[" + ignored +
+           "]::text[]) ORDER BY 1, 2";
+}
+
+// The first record of each of these columns, empty where none has it. Where they are many, as after
+// much DDL, all columns of the table are looked for, so that its records are read once.
+void VerifyDetails::FindBirths(const std::set<std::string>& columns) {
+    Connection& d = records_.lookups();
+    const std::string condition = records_.From() + "WHERE " + records_.IsOf(*table_);
+    if (columns.size() > kFewColumns && !births_are_all_) {
+        Result rows = d.Query(
+            "SELECT k.name, min(k.id::text COLLATE \"C\") FROM"
+            " (SELECT c.id, jsonb_object_keys(c.after) AS name" +
+            condition + ") k GROUP BY 1");
+        for (int i = 0; i < rows.rows(); ++i)
+            births_[rows.Get(i, 0)] = rows.Get(i, 1);
+        births_are_all_ = true;
+    }
+    for (const std::string& column : columns) {
+        if (births_.count(column) == 0)
+            births_[column] = births_are_all_
+                                  ? ""
+                                  : d.Value("SELECT min(c.id::text COLLATE \"C\")" + condition +
+                                            " AND c.after ? " + d.Literal(column));
+    }
+}
+
+// True where a record without the column is whole: it was added later, perhaps by the same
+// transaction, or is never recorded. Ids sort as the records of a source do.
+bool VerifyDetails::Unrecorded(const std::string& column, const std::string& record) const {
+    const std::string& birth = births_.at(column);
+    return birth.empty() || record < birth;
+}
+
+void VerifyDetails::Answer(std::vector<Question>* questions, bool doubts) {
+    if (questions->empty())
+        return;
+    Result rows = records_.lookups().Query(QuestionsSql(doubts));
+    std::set<std::string> lacking;
+    for (int i = 0; i < rows.rows(); ++i) {
+        if (rows.Get(i, 2) == "t" && births_.count(rows.Get(i, 1)) == 0)
+            lacking.insert(rows.Get(i, 1));
+    }
+    FindBirths(lacking);
+    for (int i = 0; i < rows.rows(); ++i) {
+        Question& question = (*questions)[std::stoul(rows.Get(i, 0)) - 1];
+        if (rows.Get(i, 2) != "t" || !Unrecorded(rows.Get(i, 1), rows.Get(i, 3)))
+            question.columns.push_back(rows.Get(i, 1));
+    }
+    for (const Question& question : *questions) {
+        if (question.columns.empty())
+            continue;
+        Difference difference{doubts ? Difference::Kind::kBroken : Difference::Kind::kAltered,
+                              question.key};
+        difference.columns = question.columns;
+        difference.record = doubts ? question.id : question.left;
+        difference.commit = question.commit;
+        if (doubts)
+            difference.why = "a record found what the one before it, " + FormatUuid(question.left) +
+                             ", had not left";
+        report_->Add(difference);
+    }
+    questions->clear();
+}
+
+void VerifyDetails::Flush() {
+    LookUp();
+    Answer(&rows_, false);
+    Answer(&doubts_, true);
+    bytes_ = 0;
+}
+
+}  // namespace bemi::ingest
