@@ -20,7 +20,8 @@ umask 022
 unset CDPATH MAKEFLAGS MFLAGS MAKELEVEL GREP_OPTIONS
 CHOSEN_PG_CONFIG=${PG_CONFIG:-}
 [[ $CHOSEN_PG_CONFIG != */* ]] || CHOSEN_PG_CONFIG=$(realpath -s -- "$CHOSEN_PG_CONFIG")
-readonly CHOSEN_PG_CONFIG CHOSEN_MAJOR=${PG_MAJOR:-}
+readonly CHOSEN_PG_CONFIG
+CHOSEN_MAJOR=${PG_MAJOR:-}
 unset "${!PG@}"
 export LC_ALL=C.UTF-8
 # Servers and their tools are looked for where root's own shell may not look.
@@ -164,7 +165,9 @@ choose_build_folder() {
     die 1 "no folder to build in."
 }
 
-# What root made in a checkout of somebody else's has to be theirs, or they could not remove it.
+# What root made in a checkout of somebody else's has to be theirs, or they could not remove it. The roots of other
+# suites are root's all the same, and have owners of their own inside.
 give_build_folder_back() {
-    ((EUID != 0)) || [[ $BUILD != "$ROOT"/* ]] || chown -R --reference="$ROOT" "$BUILD" 2>/dev/null || true
+    ((EUID != 0)) || [[ $BUILD != "$ROOT"/* ]] ||
+        find "$BUILD" -path "$BUILD/roots" -prune -o -exec chown -h --reference="$ROOT" {} + 2>/dev/null || true
 }

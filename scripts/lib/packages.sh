@@ -158,6 +158,16 @@ apt_as_root() {
         apt-get -y -q -o DPkg::Lock::Timeout=120 "$@" </dev/null
 }
 
+# install_now WHAT PACKAGE...: for what only some runs need; with new lists where the old ones lead nowhere.
+install_now() {
+    local what=$1 log=$TEMP/apt-tool.log
+    shift
+    {
+        apt_as_root install --no-install-recommends "$@" ||
+            { apt_as_root update && apt_as_root install --no-install-recommends "$@"; }
+    } >"$log" 2>&1 || failed_with "$log" "installing $what"
+}
+
 # Prints the version of PACKAGE that apt would install; fails where apt knows none.
 candidate() {
     local version
@@ -168,7 +178,7 @@ candidate() {
 fetch_lists_if_missing() {
     local package
     for package in "${MISSING[@]}" $MISSING_HEADERS; do
-        [[ $package != server ]] || package=postgresql
+        [[ $package != server ]] || package=postgresql${CHOSEN_MAJOR:+-$CHOSEN_MAJOR}
         candidate "$package" >/dev/null && continue
         fetch_lists
         candidate "$package" >/dev/null ||
@@ -474,17 +484,30 @@ use_unpacked_server() {
 server_version() { "$SERVER_CONFIG" --version | awk '{ print $2 }'; }
 
 unpack() {
-    local folder log=$TEMP/apt-unpack.log deb
+    local folder log=$TEMP/apt-unpack.log status=0
     [[ -n $SERVER_CONFIG ]] || find_server # it was installed just now
     folder=$BUILD/server/$MAJOR
     ((${#UNPACK[@]} > 1)) || folder=$BUILD/headers/$(server_version)
     say "unpacking into $folder"
+    unpack_packages "$folder" "$log" "${UNPACK[@]}" || status=$?
+    case $status in
+        0) ;;
+        1) failed_with_network "$log" "downloading ${UNPACK[*]} failed" ;;
+        *) failed_with "$log" "unpacking ${UNPACK[*]}" ;;
+    esac
+}
+
+# unpack_packages FOLDER LOG PACKAGE...: into a folder of build/, which then has .complete in it; nothing is installed.
+# Returns 1 where a package can't be downloaded, 2 where one can't be unpacked.
+unpack_packages() {
+    local folder=$1 log=$2 debs deb
+    shift 2
+    debs=$(mktemp -d "$TEMP/debs.XXXXXX") || return 2
     rm -rf "$folder"
-    mkdir -p "$folder" "$TEMP/debs"
-    (cd "$TEMP/debs" && apt-get download -q "${UNPACK[@]}") >"$log" 2>&1 ||
-        failed_with_network "$log" "downloading ${UNPACK[*]} failed"
-    for deb in "$TEMP"/debs/*.deb; do
-        dpkg-deb -x "$deb" "$folder" >"$log" 2>&1 || failed_with "$log" "unpacking $deb"
+    mkdir -p "$folder" || return 2
+    (cd "$debs" && apt-get download -q "$@") >"$log" 2>&1 || return 1
+    for deb in "$debs"/*.deb; do
+        dpkg-deb -x "$deb" "$folder" >"$log" 2>&1 || return 2
     done
     : >"$folder/.complete"
     give_build_folder_back
