@@ -36,6 +36,7 @@ CREATE UNLOGGED TABLE "Fast ""er" (id int);
 CREATE VIEW seen AS SELECT 1 AS id;
 CREATE MATERIALIZED VIEW stored AS SELECT 1 AS id;
 CREATE TABLE bemi.changes (id int);
+CREATE TABLE changes (id uuid PRIMARY KEY, commit_position bigint);
 CREATE UNLOGGED TABLE bemi.queue (id int);
 
 SELECT * FROM bemi.untracked ORDER BY lacks COLLATE "C" DESC, schema COLLATE "C", "table" COLLATE "C";

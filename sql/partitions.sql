@@ -22,6 +22,7 @@ CREATE TABLE event_rest PARTITION OF event DEFAULT;
 INSERT INTO event VALUES (1, 'eu', '2026-01-01'), (11, 'eu', NULL), (1, 'us', NULL), (1, 'af', NULL);
 INSERT INTO event_us VALUES ('2026-01-02', 'us', 2);
 UPDATE event SET at = '2026-01-03' WHERE id = 1;
+DELETE FROM event WHERE region = 'us' AND id = 2;
 DELETE FROM event WHERE region = 'us';
 SELECT * FROM rows();
 -- the whole record

@@ -94,3 +94,17 @@ CREATE FUNCTION skip() RETURNS void
 LANGUAGE sql AS $$
 SELECT pg_replication_slot_advance('regress', pg_current_wal_insert_lsn())
 $$;
+
+-- What the slot holds, contexts among it, a line each: "message CONTEXT", or the change, its row's
+-- first column, and the context that it got.
+CREATE FUNCTION written() RETURNS SETOF text
+LANGUAGE sql AS $$
+SELECT CASE r->>'operation'
+    WHEN 'MESSAGE' THEN '  message ' || (r->>'content')
+    WHEN 'TRUNCATE' THEN format('TRUNCATE %s %s', r->>'table', r->'context')
+    ELSE format('%s %s %s %s', r->>'operation', r->>'table',
+                (SELECT value FROM json_each_text(CASE r->>'operation' WHEN 'DELETE' THEN r->'before' ELSE r->'after' END) LIMIT 1),
+                r->'context')
+    END
+FROM records('messages', '_bemi', 'context_scope', 'preceding') r
+$$;

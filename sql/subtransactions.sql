@@ -170,7 +170,41 @@ END$$;
 CALL several();
 SELECT * FROM contexts();
 
+-- what was spilled to disk is sent as what is in memory, where it is known beforehand whether a context will come
+CREATE FUNCTION digest(work_mem text) RETURNS text LANGUAGE plpgsql AS $$BEGIN
+    PERFORM set_config('logical_decoding_work_mem', work_mem, true);
+    RETURN (SELECT md5(string_agg(lsn || data, E'\n')) FROM pg_logical_slot_peek_changes('regress', NULL, NULL, 'batch_size', '4kB'));
+END$$;
+CREATE PROCEDURE fill(first int) LANGUAGE sql AS $$INSERT INTO t SELECT first + g, repeat('x', 200) FROM generate_series(0, 599) g$$;
+CALL fill(1000);
+BEGIN;
+CALL fill(2000);
+SAVEPOINT s;
+CALL fill(3000);
+COMMIT;
+BEGIN;
+CALL fill(4000);
+SAVEPOINT s;
+SELECT FROM context('"inside"');
+RELEASE s;
+CALL fill(5000);
+COMMIT;
+BEGIN;
+CALL fill(6000);
+SAVEPOINT s;
+CALL fill(7000);
+SELECT FROM context('"behind"');
+COMMIT;
+BEGIN;
+CALL fill(8000);
+SAVEPOINT s;
+SELECT FROM context('"rolled back"');
+ROLLBACK TO s;
+COMMIT;
+SELECT digest('64kB') = digest('64MB') AS same;
+SELECT c.context::text, (c.after::text)::int / 1000 AS thousands, count(*), count(c.last) FROM contexts() c GROUP BY 1, 2 ORDER BY 2;
+
 SELECT pg_drop_replication_slot('regress');
 DROP TABLE t;
-DROP FUNCTION context, contexts;
-DROP PROCEDURE several;
+DROP FUNCTION context, contexts, digest;
+DROP PROCEDURE several, fill;

@@ -134,6 +134,15 @@ FROM records() r;
 INSERT INTO odd_json SELECT (repeat('[', n) || repeat(']', n))::json FROM unnest('{1000, 1001}'::int[]) n;
 INSERT INTO odd_json SELECT (repeat('{"a":', n) || '1' || repeat('}', n))::json FROM unnest('{1000, 1001}'::int[]) n;
 SELECT json_typeof(r->'after'->'j'), length(r->'after'->>'j') FROM records() r;
+-- jsonb is embedded as deep as a server reads it again by default
+SET max_stack_depth = '6MB';
+CREATE TABLE deep_jsonb (id serial, depth int, j jsonb);
+INSERT INTO deep_jsonb (depth, j) SELECT n, (repeat('[', n) || repeat(']', n))::jsonb FROM unnest('{15, 16, 17, 18, 32, 33, 1001, 6000, 6001}'::int[]) n;
+INSERT INTO deep_jsonb (depth, j) SELECT 2 * n, (repeat('[1, {"ä": "ö", "a": ', n) || 'null' || repeat('}, true]', n))::jsonb
+    FROM unnest('{8, 9, 16, 17, 3000, 3001}'::int[]) n;
+SELECT depth, json_typeof(v), (CASE json_typeof(v) WHEN 'string' THEN v #>> '{}' ELSE v::text END)::jsonb = j AS same
+FROM records() r, LATERAL (SELECT (r->'after'->>'id')::int, r->'after'->'j') a (i, v), deep_jsonb WHERE id = i ORDER BY id;
+RESET max_stack_depth;
 
 -- arrays, of all dimensions; their lower bounds are lost
 CREATE TYPE pair AS (a int, b text);
@@ -192,7 +201,7 @@ INSERT INTO others VALUES
     ('10.0.0.1/8', '10.0.0.0/8', '08:00:2b:01:02:03', '08:00:2b:01:02:03:04:05',
      '(1.5,-2e300)', '{1,2,3}', '[(0,0),(1,0.1)]', '(1,1),(0,0)', '[(0,0),(1,1)]', '((0,0),(1,1),(1,0))', '<(0,0),5>',
      'a:1A b:2,3 ''quo''''te''', 'a & !b:*', '$.a[*] ? (@ > 1)', '16/B374D848', '18446744073709551615', '10:20:10,14', '(1,2)', '4294967295', '7', '4294967295'),
-    ('::1', 'fe80::/10', NULL, NULL, NULL, NULL, NULL, NULL, '((0,0),(1,1))', NULL, NULL, '', NULL, 'strict $', '0/0', '0', NULL, NULL, '0', NULL, '0');
+    ('::1', 'fe80::/10', NULL, NULL, NULL, NULL, NULL, NULL, '((0,0),(1,1))', NULL, NULL, '', NULL, 'strict $', '1/12345678', '0', NULL, NULL, '0', NULL, '0');
 SELECT * FROM after('others');
 -- xml, if this server was built with it
 CREATE TABLE xmls (x xml);
@@ -257,7 +266,7 @@ UPDATE labels SET id = id + 2;
 SELECT r->'after', r->'missing' FROM records() r;
 
 SELECT pg_drop_replication_slot('regress');
-DROP TABLE numbers, zeros, long_numbers, amounts, texts, characters, times, bytes, jsons, nulls, json_texts, odd_json,
+DROP TABLE numbers, zeros, long_numbers, amounts, texts, characters, times, bytes, jsons, nulls, json_texts, odd_json, deep_jsonb,
     arrays, bounds, composites, rows, stretch, ranges, others, xmls, names, foreign_types, has_cast, broken_values, broken_keys, labels;
 DROP CAST (cased AS json);
 DROP FUNCTION cased_json, suits_jsonb, after;

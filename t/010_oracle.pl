@@ -46,7 +46,7 @@ $node->safe_psql('postgres', join ' ', map { "ALTER DATABASE $quoted SET $_;" }
 	  "DateStyle = 'SQL, DMY'", "IntervalStyle = 'sql_standard'", "TimeZone = 'Asia/Kathmandu'", "bytea_output = 'escape'",
 	'extra_float_digits = -15', "lc_monetary = '$money'", "xmlbinary = 'hex'", "xmloption = 'content'",
 	'search_path = shadow, app, ext, odd, pg_catalog', 'quote_all_identifiers = on', "client_encoding = 'LATIN1'",
-	'backslash_quote = on', 'standard_conforming_strings = off', 'escape_string_warning = off', "default_text_search_config = 'simple'",
+	'backslash_quote = on', ($version < 19 ? ('standard_conforming_strings = off', 'escape_string_warning = off') : ()), "default_text_search_config = 'simple'",
 	'array_nulls = off', 'transform_null_equals = on', 'statement_timeout = 0');
 
 create_slot($node, $database, 'stream');

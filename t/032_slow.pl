@@ -72,21 +72,35 @@ my @senders = map { $_->sender } $busy, $idle;
 $busy->read_lines_until(1);
 is(scalar $busy->lines, 1, 'the consumer is up to date');
 
-$node->safe_psql('postgres', "BEGIN;
-	UPDATE item SET id = -id WHERE id BETWEEN 1 AND $held;
-	UPDATE item SET stamp = 2 WHERE abs(id) BETWEEN 1 AND $ignored;
-	COMMIT");
-my $committed = time;
-$node->safe_psql('postgres', 'INSERT INTO pulse VALUES (2)');
-$busy->read_lines_until(2);
-cmp_ok(time - $committed, '>', 1.5 * $timeout,
-	sprintf('after %.1f seconds the first records come, with a timeout of %d', time - $committed, $timeout));
-$busy->read_lines_until($held + 2);
+# A machine that has become faster since it was measured is given more to do. The context at the end is what records are
+# held for: where the server has a whole transaction in memory, the plugin knows whether there is one.
+my ($seen, $took) = (1, 0);
+for (my $number = 2; $number <= 6 && $took <= 1.5 * $timeout; $number++)
+{
+	if ($number > 2)
+	{
+		add_rows(1 + ($ignored > $held ? $ignored : $held), 2 * ($ignored > $held ? $ignored : $held));
+		($ignored, $held) = (2 * $ignored, 2 * $held);
+		$busy->read_lines_until($seen += $ignored > $held ? $ignored / 2 : $held / 2);
+	}
+	$node->safe_psql('postgres', "BEGIN;
+		UPDATE item SET id = -id WHERE abs(id) BETWEEN 1 AND $held;
+		UPDATE item SET stamp = stamp + 1 WHERE abs(id) BETWEEN 1 AND $ignored;
+		SELECT FROM pg_logical_emit_message(true, '_bemi', 'null');
+		COMMIT");
+	my $committed = time;
+	$node->safe_psql('postgres', "INSERT INTO pulse VALUES ($number)");
+	$busy->read_lines_until($seen + 1);
+	$took = time - $committed;
+	note(sprintf 'after %.1f seconds the first records come, with a timeout of %d', $took, $timeout);
+	$busy->read_lines_until($seen += $held + 1);
+}
+cmp_ok($took, '>', 1.5 * $timeout, 'for longer than the timeout nothing comes');
 ok($busy->is_running, 'the connection is not cut');
 my @lines = $busy->lines;
-is(scalar @lines, $held + 2, 'nothing is lost');
+is(scalar @lines, $seen, 'nothing is lost');
 like($lines[-2], qr/"sequence":$held,"context":\{\},"last":true\}$/, 'up to the last record that was held');
-like($lines[-1], qr/"id":2\}/, 'and beyond');
+like($lines[-1], qr/"id":\d+\}/, 'and beyond');
 ok($idle->is_running, 'a consumer that idles is not cut');
 is(scalar $idle->lines, 0, 'and gets nothing');
 is( $node->safe_psql('postgres',

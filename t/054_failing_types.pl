@@ -8,36 +8,18 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/lib";
 
+use BemiFailing;
 use BemiStream;
 use BemiTest;
-use IPC::Run;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $folder = PostgreSQL::Test::Utils::tempdir();
-{
-	my ($pgxs, $said) = ('', '');
-	IPC::Run::run([ 'pg_config', '--pgxs' ], '>', \$pgxs) or die 'no pg_config';
-	chomp $pgxs;
-	plan skip_all => 'no compiler' unless eval { IPC::Run::run([ 'cc', '--version' ], '>', \$said, '2>&1') };
-	system('cp', library_file('failing_type.c'), $folder) == 0 or die;
-	# The make that runs the tests has flags of its own.
-	delete local @ENV{qw(MAKEFLAGS MAKELEVEL MFLAGS)};
-	IPC::Run::run(
-		[ 'make', '-C', $folder, '-f', $pgxs, "PGXS=$pgxs", 'MODULES=failing_type', 'with_llvm=no', 'PG_CONFIG=pg_config', 'all' ],
-		'<', \undef, '>&', \$said)
-	  or BAIL_OUT("failing_type.c does not compile: $said");
-}
+my $folder = failing_library() or plan skip_all => 'no compiler';
 
 my $node = new_node('failing', "wal_sender_timeout = 60s\n");
+make_failing_type($node, $folder);
 $node->safe_psql('postgres', "
-CREATE TYPE failing;
-CREATE FUNCTION failing_in(cstring) RETURNS failing LANGUAGE c IMMUTABLE STRICT AS '$folder/failing_type';
-CREATE FUNCTION failing_out(failing) RETURNS cstring LANGUAGE c IMMUTABLE STRICT AS '$folder/failing_type';
-CREATE TYPE failing (INPUT = failing_in, OUTPUT = failing_out, LIKE = text, COLLATABLE = true);
-CREATE CAST (failing AS text) WITHOUT FUNCTION AS IMPLICIT;
-CREATE CAST (text AS failing) WITHOUT FUNCTION;
-CREATE FUNCTION broken_compression(int) RETURNS text LANGUAGE c AS '$folder/failing_type';
+CREATE FUNCTION broken_compression(int, int DEFAULT 200, int DEFAULT 0) RETURNS text LANGUAGE c AS '$folder/failing_type';
 CREATE FUNCTION broken_text() RETURNS text LANGUAGE c AS '$folder/failing_type';
 CREATE FUNCTION broken_timestamp() RETURNS timestamptz LANGUAGE c AS '$folder/failing_type';
 " . q{

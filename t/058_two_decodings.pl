@@ -274,16 +274,6 @@ sub advance
 	return;
 }
 
-my @sessions = map { new_session($_) } qw(x y);
-create_slot($node, 'postgres', 'before');
-my $live = BemiStream->new($node, 'postgres', 'before');
-advance(pick(@sessions)) foreach 1 .. (is_long() ? 4000 : 700);
-foreach my $session (@sessions)
-{
-	$session->{psql}->query_safe('COMMIT') if $session->{open};
-	push @expected, @{ $session->{records} };
-	$session->{psql}->quit;
-}
 # Savepoints that were given up have let names out, never records.
 sub shown
 {
@@ -302,16 +292,32 @@ sub same_lines
 	write_text($expected_file, join '', map { "$_\n" } @$expected);
 	return same_files($got_file, $expected_file, $title);
 }
-note(scalar(@expected) . ' records');
-$live->read_lines_until(scalar @expected);
-same_lines([ shown($live->lines) ], \@expected, 'tables change under a running stream');
-$live->stop;
 my %file = map { $_ => temp_file($_) } qw(first second);
-my $end = current_lsn($node);
-decode_stream($node, 'postgres', 'first', $file{first}, $end);
-decode_sql($node, 'postgres', 'second', $file{second});
-same_lines([ shown(read_lines($file{first})) ], \@expected, 'and under one that comes afterwards');
-same_files($file{second}, $file{first}, 'and in a session, from another slot');
+SKIP:
+{
+	# Where a savepoint is given up that had changed catalogs, and its place in them is used again, the server's own assertion
+	# fails ("ent->cmin == change->data.tuplecid.cmin" in reorderbuffer.c, before any plugin is called; with test_decoding as well).
+	skip 'this server asserts what does not hold', 3 if sql('SHOW debug_assertions') eq 'on';
+	my @sessions = map { new_session($_) } qw(x y);
+	create_slot($node, 'postgres', 'before');
+	my $live = BemiStream->new($node, 'postgres', 'before');
+	advance(pick(@sessions)) foreach 1 .. (is_long() ? 4000 : 700);
+	foreach my $session (@sessions)
+	{
+		$session->{psql}->query_safe('COMMIT') if $session->{open};
+		push @expected, @{ $session->{records} };
+		$session->{psql}->quit;
+	}
+	note(scalar(@expected) . ' records');
+	$live->read_lines_until(scalar @expected);
+	same_lines([ shown($live->lines) ], \@expected, 'tables change under a running stream');
+	$live->stop;
+	my $end = current_lsn($node);
+	decode_stream($node, 'postgres', 'first', $file{first}, $end);
+	decode_sql($node, 'postgres', 'second', $file{second});
+	same_lines([ shown(read_lines($file{first})) ], \@expected, 'and under one that comes afterwards');
+	same_files($file{second}, $file{first}, 'and in a session, from another slot');
+}
 sql("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active");
 
 # --- many tables ---------------------------------------------------------------------------------------------
@@ -345,12 +351,13 @@ note(sprintf 'decoded in %.2f seconds', $seconds);
 SKIP:
 {
 	skip 'no /proc to read memory from', 2 unless -e "/proc/$$/status";
+	skip 'an instrument takes memory of its own', 2 if is_instrumented();
 	my $peeks = is_long() ? 10_000 : 1000;
 	sql("SELECT pg_drop_replication_slot('many')");
 	create_slot($node, 'postgres', 'peeked');
 	sql(map { "INSERT INTO many_$_ VALUES (4, 'v', 6)" } 1 .. 40);
 	sql('BEGIN', "SELECT pg_logical_emit_message(true, '_bemi', '{\"a\": 1}')", "UPDATE many_1 SET w = 7", 'COMMIT');
-	my $memory = q{SELECT substring(pg_read_file('/proc/self/status') FROM 'VmRSS:\s+(\d+)');};
+	my $memory = q{SELECT substring(pg_read_file('/proc/self/status') FROM 'RssAnon:\s+(\d+)');};
 	my $text = "SET work_mem = '64kB';\n";
 	foreach my $i (1 .. $peeks)
 	{

@@ -42,7 +42,7 @@ sub gap_is_noticed
 	my ($code, $output, $errors) = ingest($from, $to, 'run', '--until-current', '--accept-gap');
 	ok($code == 0 && $errors =~ /gap accepted \($reason\): $lsn to $lsn/, "$name: accepted")
 	  or diag("exit $code: $output$errors");
-	is(rows_of($to, q{SELECT reason, from_position < to_position OR reason = 'timeline',
+	is(rows_of($to, q{SELECT reason, from_position < to_position OR reason IN ('timeline', 'behind'),
 		from_time IS NOT NULL FROM bemi.gaps ORDER BY id DESC LIMIT 1}), "$reason|t|t",
 		"$name: recorded");
 	return;
@@ -174,6 +174,37 @@ drain($late, $destination);
 like(stored(), qr/ l foreign m$/, 'it goes on, and what is foreign stays');
 is(rows_of($destination, q{SELECT fork FROM bemi.progress}), '1',
 	'ids differ from now on from those of the changes that are foreign');
+
+# --- the primary that was given up comes back
+
+my $stored_once = sub { rows_of($destination, "SELECT count(*) FROM changes WHERE after->>'v' = '$_[0]'") };
+$late->stop;
+$source->start;
+add($source, 'n');
+gap_is_noticed('a primary of another history', 'timeline', "(?:$time|unknown)", $source, $destination);
+add($source, 'o');
+drain($source, $destination);
+is($stored_once->('o'), '1', 'it goes on with what that one has');
+is(rows_of($destination, q{SELECT fork FROM bemi.progress}), '2', 'under ids of its own');
+
+# --- the source is restored from a copy of its files, slots and all
+
+$source->stop;
+$source->backup_fs_cold('files');
+$source->start;
+add($source, 'gone' . 'x' x 50) foreach 1 .. 5;
+$source->safe_psql('postgres', q{INSERT INTO t (v) SELECT repeat('gone', 50) FROM generate_series(1, 500)});
+drain($source, $destination);
+$source->stop;
+my $rewound = PostgreSQL::Test::Cluster->new('rewound');
+$rewound->init_from_backup($source, 'files');
+$rewound->start;
+gap_is_noticed('a source out of a backup', 'behind', "(?:$time|unknown)", $rewound, $destination);
+add($rewound, 'p');
+drain($rewound, $destination);
+is($stored_once->('p'), '1', 'it goes on from there');
+is(rows_of($destination, q{SELECT fork FROM bemi.progress}), '3', 'under ids of its own');
+is(rows_of($destination, q{SELECT count(*) FROM changes WHERE after->>'v' LIKE 'gone%'}), '505', 'and what is gone stays stored');
 
 # --- another cluster
 

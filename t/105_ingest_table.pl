@@ -26,7 +26,7 @@ CREATE TABLE changes (
     database varchar(255) NOT NULL, schema varchar(255) NOT NULL, "table" varchar(255) NOT NULL,
     operation text NOT NULL
         CHECK (operation IN ('CREATE', 'UPDATE', 'DELETE', 'TRUNCATE', 'MESSAGE')),
-    committed_at timestamptz NOT NULL, queued_at timestamptz NOT NULL,
+    committed_at timestamptz(0) NOT NULL, queued_at timestamptz NOT NULL,
     created_at timestamptz NOT NULL,
     transaction_id bigint NOT NULL, position bigint NOT NULL);
 CREATE UNIQUE INDEX changes_unique ON changes (position, "table", schema, database, operation);
@@ -53,18 +53,21 @@ is($sql->(q{SELECT count(*), count(*) FILTER (WHERE "table" = 'bulk'),
 	'old rows stay, and rows that share a position are all there');
 is($sql->(q{SELECT string_agg(format_type(atttypid, atttypmod), ',' ORDER BY attnum)
 	FROM pg_attribute WHERE attrelid = 'changes'::regclass
-	AND attname IN ('primary_key', 'table', 'schema', 'database')}), 'text,text,text,text', 'widened');
+	AND attname IN ('primary_key', 'table', 'schema', 'database', 'committed_at')}),
+	'text,text,text,text,timestamp with time zone', 'widened');
 unlike(ingest_ok($source, $destination, 'check'), qr/FAILS/, 'nothing fails now');
 ingest_fails('a table that is there is not partitioned by the way', 3,
 	qr/not partitioned.*RENAME TO/s, $source, $destination, 'init', '--partition-by', 'day');
 ingest_fails('retention needs partitions', 3, qr/--retain drops partitions/,
 	$source, $destination, 'init', '--retain', '90d');
+ingest_fails('for run as well', 3, qr/--retain drops partitions/,
+	$source, $destination, 'run', '--until-current', '--retain', '90d');
 ingest_fails('a database has one table of changes', 3, qr/keeps its changes in public\.changes already/,
 	$source, $destination, 'init', '--schema', 'second');
 
 # --- sets of indexes
 
-my %sets = (minimal => 4, default => 5, full => 7);
+my %sets = (minimal => 4, default => 6, full => 8);
 foreach my $set (sort keys %sets)
 {
 	$sql->("CREATE DATABASE set_$set");
@@ -104,6 +107,9 @@ INSERT INTO history (days_ago, operation, tab, key, previous, before, after, det
     (188, 'CREATE', 'keyless', NULL, NULL, '{}', '{"v": "b"}', NULL),
     (187, 'DELETE', 'keyless', NULL, NULL, '{"v": "a"}', '{}', NULL),
     (186, 'UPDATE', 'keyless', NULL, NULL, '{"v": "b"}', '{"v": "c"}', NULL),
+    (184, 'CREATE', 'emptied', 'x', NULL, '{}', '{"v": 14}', NULL),
+    (184, 'CREATE', 'emptied', NULL, NULL, '{}', '{"v": 15}', NULL),
+    (183, 'TRUNCATE', 'emptied', NULL, NULL, '{}', '{}', NULL),
     (185, 'CREATE', 't', 'touched', NULL, '{}', '{"v": 11}', NULL),
     (1, 'UPDATE', 't', 'touched', NULL, '{"v": 11}', '{"v": 12}', NULL),
     (1, 'CREATE', 't', 'new', NULL, '{}', '{"v": 13}', NULL);

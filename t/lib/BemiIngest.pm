@@ -13,7 +13,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 our @EXPORT = qw(
-  ingest ingest_ok ingest_fails start_ingest signal_ingest end_ingest ingest_said ingest_said_until
+  ingest ingest_told ingest_ok ingest_fails start_ingest signal_ingest end_ingest ingest_said ingest_said_until
   new_destination second_slot same_rows rows_of wait_until drain
 );
 
@@ -48,13 +48,16 @@ sub environment
 }
 
 # Runs the command to its end: (exit code, stdout, stderr).
-sub ingest
+sub ingest { return ingest_told(undef, @_); }
+
+# The same, with an input.
+sub ingest_told
 {
-	my ($source, $destination, $command, @arguments) = @_;
+	my ($input, $source, $destination, $command, @arguments) = @_;
 	my ($output, $errors) = ('', '');
 	local %ENV = environment();
 	IPC::Run::run([ program(), $command, ends($source, $destination), @arguments ],
-		'<', \undef, '>', \$output, '2>', \$errors,
+		'<', \$input, '>', \$output, '2>', \$errors,
 		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
 	return ($? >> 8, $output, $errors);
 }

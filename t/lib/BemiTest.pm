@@ -15,11 +15,11 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(
-  new_node server_knows library_file temp_file
+  new_node server_knows server_major library_file temp_file
   start_script run_script write_text create_slot copy_slot
   decode_sql decode_stream current_lsn
   read_lines records load_lines same_files
-  sql_literal sql_name seed_random pick chance between is_long foreign_locale
+  sql_literal sql_name seed_random pick chance between is_long is_instrumented foreign_locale
 );
 
 # The options of the server's executable that --describe-config knows.
@@ -38,6 +38,14 @@ sub server_knows
 		$known_settings{ (split /\t/)[0] } = 1 foreach split /\n/, $listing;
 	}
 	return exists $known_settings{$setting};
+}
+
+# The major version of the server that the tests run on.
+sub server_major
+{
+	my $version;
+	IPC::Run::run([ 'pg_config', '--version' ], '>', \$version) or die 'pg_config failed';
+	return $version =~ /PostgreSQL (\d+)/ ? $1 : die "no version in $version";
 }
 
 # A started server, UTF-8 and locale C unless initdb => [options] says otherwise, on which slots
@@ -289,6 +297,9 @@ sub seed_random
 	diag("to repeat this run: BEMI_TEST_SEED=$seed");
 	return $seed;
 }
+
+# True where an instrument of scripts/test changes how much memory is taken.
+sub is_instrumented { return exists $ENV{BEMI_TEST_INSTRUMENT}; }
 
 # True where BEMI_TEST_LONG=1 asks for more of everything random.
 sub is_long { return ($ENV{BEMI_TEST_LONG} // 0) ? 1 : 0; }

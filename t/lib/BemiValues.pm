@@ -533,7 +533,7 @@ sub define_system_types
 {
 	define('oid', edges => [ '0', '4294967295' ], random => sub { between(0, 4_294_967_295) }, key => 1);
 	define('xid', edges => [ '0', '4294967295' ]);
-	define('xid8', edges => [ '0', '18446744073709551615' ], random => sub { digits(18) }, key => 1);
+	define('xid8', edges => [ '0', '18446744073709551615' ], random => sub { between(1, 9) . digits(17) }, key => 1);
 	define('cid', edges => [ '0', '4294967295' ]);
 	define('tid', edges => [ '(0,0)', '(4294967295,65535)' ], random => sub { '(' . digits(9) . ',' . digits(4) . ')' }, key => 1);
 	define('pg_lsn', edges => [ '0/0', 'FFFFFFFF/FFFFFFFF', '16/B374D848' ], key => 1);

@@ -27,6 +27,7 @@ PG_MODULE_MAGIC;
 PG_FUNCTION_INFO_V1(failing_in);
 PG_FUNCTION_INFO_V1(failing_out);
 PG_FUNCTION_INFO_V1(broken_compression);
+PG_FUNCTION_INFO_V1(stray_chunk);
 PG_FUNCTION_INFO_V1(broken_text);
 PG_FUNCTION_INFO_V1(broken_timestamp);
 
@@ -115,18 +116,35 @@ failing_out(PG_FUNCTION_ARGS)
 	PG_RETURN_CSTRING(value);
 }
 
-/* Claims to be compressed text of `size` bytes, and is noise. */
+/* Claims to be text of `size` bytes, compressed by `method` (0 pglz, 1 lz4) into `noise` bytes, and is noise. */
 Datum
 broken_compression(PG_FUNCTION_ARGS)
 {
 	const int32 size = PG_GETARG_INT32(0);
-	const Size	noise = 200;
+	const int32 noise = PG_GETARG_INT32(1);
+	const int32 method = PG_GETARG_INT32(2);
 	struct varlena *value = palloc0(VARHDRSZ_COMPRESSED + noise);
 
 	SET_VARSIZE_COMPRESSED(value, VARHDRSZ_COMPRESSED + noise);
-	TOAST_COMPRESS_SET_SIZE_AND_COMPRESS_METHOD(value, size, TOAST_PGLZ_COMPRESSION_ID);
+	TOAST_COMPRESS_SET_SIZE_AND_COMPRESS_METHOD(value, size, method);
 	memset((char *) value + VARHDRSZ_COMPRESSED, 0xFF, noise);
 	PG_RETURN_POINTER(value);
+}
+
+/* Writes a sixth chunk of a value that has no others into a table's TOAST table, behind its index's back. */
+Datum
+stray_chunk(PG_FUNCTION_ARGS)
+{
+	Relation	table = table_open(PG_GETARG_OID(0), RowExclusiveLock);
+	Relation	toast = table_open(table->rd_rel->reltoastrelid, RowExclusiveLock);
+	bool		nulls[3] = {false, false, false};
+	Datum		values[3] = {ObjectIdGetDatum(1), Int32GetDatum(5), PointerGetDatum(cstring_to_text("stray"))};
+	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(toast), values, nulls);
+
+	heap_insert(toast, tuple, GetCurrentCommandId(true), 0, NULL);
+	table_close(toast, RowExclusiveLock);
+	table_close(table, RowExclusiveLock);
+	PG_RETURN_VOID();
 }
 
 /* Text that is none in any multibyte encoding. */

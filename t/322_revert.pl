@@ -1,0 +1,167 @@
+# bemi.revert, rule by rule, in a database that is source and destination in one, by a role that is no
+# superuser.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use BemiIngest;
+use BemiTest;
+use Test::More;
+
+my $node = new_node('both');
+my $owner = $node->connstr('postgres') . ' user=owner';
+sub sql { return $node->safe_psql('postgres', $_[0], extra_params => [ '-U', 'owner' ]); }
+$node->safe_psql('postgres', 'CREATE ROLE owner LOGIN REPLICATION; GRANT CREATE ON DATABASE postgres TO owner; GRANT ALL ON SCHEMA public TO owner');
+ingest_ok($owner, $owner, 'init');
+sql(q{
+CREATE TABLE todo (id int PRIMARY KEY, task text, done boolean, updated_at timestamptz);
+CREATE TABLE owners (id int PRIMARY KEY, name text UNIQUE);
+CREATE TABLE pets (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, owner int REFERENCES owners ON DELETE CASCADE, n int, twice int GENERATED ALWAYS AS (n * 2) STORED);
+CREATE TABLE loose (v text, j json);
+CREATE TABLE partial (id int PRIMARY KEY, v text);
+ALTER TABLE todo REPLICA IDENTITY FULL; ALTER TABLE owners REPLICA IDENTITY FULL;
+ALTER TABLE pets REPLICA IDENTITY FULL; ALTER TABLE loose REPLICA IDENTITY FULL;
+});
+
+my $number = 0;
+
+# Runs statements as a transaction of its own context, and gives the arguments that select it.
+sub transaction
+{
+	my ($statements) = @_;
+	$number++;
+	sql("BEGIN; SELECT pg_logical_emit_message(true, '_bemi', '{\"case\": $number}'); $statements; COMMIT");
+	return "'{\"case\": $number}'";
+}
+
+# What bemi.revert says: outcomes, newest first, with conflicts.
+sub revert
+{
+	my ($arguments) = @_;
+	drain($owner, $owner);
+	my ($code, $out, $errors) = $node->psql('postgres', "SELECT outcome || coalesce(': ' || conflict, '') FROM bemi.revert($arguments)", extra_params => [ '-At', '-U', 'owner' ]);
+	return $out . ($code ? $errors : '');
+}
+
+# --- one change, and the context
+
+my $t = transaction(q{INSERT INTO todo VALUES (1, 'a', false)});
+my $update = transaction('UPDATE todo SET done = true');
+is(revert("$update, dry_run => true"), 'fits', 'a trial says that it fits');
+is(sql('SELECT done FROM todo'), 't', 'and changes nothing');
+is(revert($update), 'reverted', 'a change is reverted');
+is(sql('SELECT done FROM todo'), 'f', 'and the row is as before');
+drain($owner, $owner);
+is(sql(q{SELECT context FROM changes ORDER BY id DESC LIMIT 1}) =~ s/"transaction_id": \d+/N/r, '{"reverts": {"context": {"case": 2}, N}}', 'the record says what it reverts');
+like(revert($update), qr/^conflict: its row was changed later, by the UPDATE \S+ at .*, which is not selected$/, 'it is not reverted twice');
+is(revert(q{'{"reverts": {"context": {"case": 2}}}'}), 'reverted', 'the revert can be reverted');
+is(sql('SELECT done FROM todo'), 't', 'which does the change again');
+is(revert($update), 'reverted', 'and then the change can be reverted again');
+is(sql('SELECT done FROM todo'), 'f', 'since all between was taken back');
+$t = transaction(q{UPDATE todo SET task = 'b'});
+drain($owner, $owner);
+sql(qq{BEGIN; INSERT INTO loose VALUES ('before'); SET LOCAL bemi.context = '{"userId": 7}'; SELECT FROM bemi.revert($t); INSERT INTO loose VALUES ('after'); COMMIT});
+drain($owner, $owner);
+is(sql(q{SELECT string_agg(concat(after->>'v', after->>'task', context->>'userId', context ? 'reverts'), ', ' ORDER BY id) FROM (SELECT * FROM changes ORDER BY id DESC LIMIT 3) c}),
+	'before7f, a7t, after7f', 'the context of the session holds before, in and after a revert');
+
+# --- chains, rows that changed later
+
+sql(q{INSERT INTO todo VALUES (2, 'x', false)});
+$t = transaction(q{UPDATE todo SET task = 'y' WHERE id = 2; UPDATE todo SET id = 3 WHERE id = 2; UPDATE todo SET task = 'z' WHERE id = 3; DELETE FROM todo WHERE id = 3; INSERT INTO todo VALUES (3, 'w', true)});
+is(revert($t), join("\n", ('reverted') x 5), 'five changes of a row, its key among them');
+is(sql('SELECT id, task FROM todo WHERE id > 1'), '2|x', 'are one way back');
+$t = transaction(q{UPDATE todo SET task = 'one' WHERE id = 2; UPDATE todo SET task = 'two' WHERE id = 1});
+sql(q{UPDATE todo SET done = NOT done WHERE id = 2});
+like(revert($t), qr/^fits\nconflict: its row was changed later/, 'conflicts are listed row by row, and nothing is done');
+is(sql('SELECT string_agg(task, $$,$$ ORDER BY id) FROM todo'), 'two,one', 'of any of them');
+like(revert("$t, force => true"), qr/^reverted\nconflict/, 'forced, what fits is reverted');
+is(sql('SELECT string_agg(task, $$,$$ ORDER BY id) FROM todo'), 'a,one', 'and the rest is left');
+$t = transaction(q{UPDATE todo SET task = 'three' WHERE id = 1});
+drain($owner, $owner);
+sql(q{UPDATE todo SET task = 'unseen' WHERE id = 1});
+is($node->safe_psql('postgres', "SELECT conflict FROM bemi.revert($t)"), 'the row is not as the change left it', 'a change that is not recorded yet is seen in the row');
+
+# --- foreign keys
+
+sql(q{INSERT INTO owners VALUES (1, 'Ann'), (2, 'Bob')});
+sql(q{INSERT INTO pets (owner, n) SELECT 1, i FROM generate_series(1, 2000) i});
+my $pets = sql('SELECT md5(string_agg(p::text, $$,$$ ORDER BY id)) FROM pets p');
+$t = transaction(q{DELETE FROM owners WHERE id = 1});
+is(revert($t), join("\n", ('reverted') x 2001), 'a row comes back with the 2000 that a cascade took, generated and identity columns among theirs');
+is(sql('SELECT md5(string_agg(p::text, $$,$$ ORDER BY id)) FROM pets p'), $pets, 'as they were');
+$t = transaction(q{INSERT INTO owners VALUES (3, 'Cid')});
+sql(q{INSERT INTO pets (owner, n) VALUES (3, 1)});
+like(revert($t), qr/^conflict: triggers or foreign keys write 1 other rows/, 'a row that others have come to refer to');
+is(sql('SELECT count(*) FROM pets WHERE owner = 3'), 1, 'does not take them along');
+$t = transaction(q{DELETE FROM owners WHERE id = 2});
+sql(q{INSERT INTO owners VALUES (4, 'Bob')});
+like(revert($t), qr/^conflict: duplicate key value violates unique constraint "owners_name_key": Key \(name\)=\(Bob\) already exists\.$/, 'a name that somebody has now');
+$t = transaction(q{DELETE FROM pets WHERE owner = 3});
+sql(q{DELETE FROM owners WHERE id = 3});
+like(revert($t), qr/^conflict: insert or update on table "pets" violates foreign key/, 'a parent that is gone');
+
+# --- triggers
+
+sql(q{CREATE TABLE app_log (v text); CREATE SCHEMA app; CREATE TABLE app.seen (v text);
+CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.updated_at := now(); RETURN NEW; END';
+CREATE TRIGGER touch BEFORE UPDATE ON todo FOR EACH ROW EXECUTE FUNCTION touch()});
+$t = transaction(q{UPDATE todo SET task = 'four' WHERE id = 2}) . q{, except_columns => '{todo.updated_at}'};
+my $again = $t =~ s/,.*//r;
+is(revert($again), 'conflict: a trigger has changed the row: updated_at', 'a trigger that changes the row');
+is(revert($t), 'reverted', 'may, where its column is named');
+is(sql('SELECT task, updated_at IS NULL FROM todo WHERE id = 2'), 'one|f', 'and keeps it');
+sql(q{DROP TRIGGER touch ON todo; CREATE FUNCTION log() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO seen VALUES (NEW.task); RETURN NULL; END'});
+sql(q{SET search_path = app, public; CREATE TRIGGER log AFTER UPDATE ON public.todo FOR EACH ROW EXECUTE FUNCTION log(); BEGIN; SELECT pg_logical_emit_message(true, '_bemi', '{"log": 1}'); UPDATE todo SET task = 'five' WHERE id = 2; COMMIT});
+drain($owner, $owner);
+my $call = q{SELECT outcome || coalesce(': ' || conflict, '') FROM bemi.revert('{"log": 1}', "table" => 'todo'};
+like(sql("SET search_path = app, public; $call)"), qr/conflict: triggers or foreign keys write 1 other rows \(written were 1 of app.seen, 1 of public.todo\)/, 'a trigger that writes elsewhere');
+is(sql("SET search_path = app, public; $call, side_effects => true)"), 'reverted', 'may, if it is let, under the search_path of the caller');
+is(sql('SELECT string_agg(v, $$,$$) FROM app.seen'), 'five,one', 'as any change');
+sql('DROP TRIGGER log ON todo');
+
+# --- partial records, columns that came and went
+
+sql(q{INSERT INTO partial VALUES (1, 'a'), (2, 'b')});
+$t = transaction(q{UPDATE partial SET v = 'c' WHERE id = 1; DELETE FROM partial WHERE id = 2; INSERT INTO partial VALUES (3, 'd')});
+is(revert("$t, force => true"), "reverted\nconflict: the row before it is not in its record: the replica identity was default\nconflict: the row before it is not in its record: the replica identity was default", 'a row whose before is partial');
+sql(q{ALTER TABLE partial REPLICA IDENTITY FULL});
+$t = transaction(q{DELETE FROM partial});
+sql(q{ALTER TABLE partial ADD w int DEFAULT 7});
+is(revert($t), q{conflict: the table's column w is not in its record}, 'a column that was added');
+is(revert("$t, except_columns => '{w}'"), 'reverted', 'may get its default');
+$t = transaction(q{UPDATE partial SET v = 'e'});
+sql(q{ALTER TABLE partial DROP v});
+is(revert($t), 'conflict: the table has no column v any more', 'a column that is gone');
+$t = transaction(q{DELETE FROM loose; INSERT INTO loose VALUES ('s', '{"a": "\u0000"}')});
+sql(q{TRUNCATE loose});
+$t = transaction(q{INSERT INTO loose VALUES ('s', '{"a": "\u0000"}'); DELETE FROM loose; INSERT INTO loose VALUES ('json', '[1]'), ('json', '[1]')});
+like(revert($t), qr/^fits\nfits\n/, 'rows without a key, alike');
+$t = transaction(q{INSERT INTO loose VALUES ('k', '{"b": 1,  "a": [null]}')});
+$t = transaction(q{DELETE FROM loose WHERE v = 'k'});
+is(revert($t), 'reverted', 'a json comes back');
+is(sql(q{SELECT j::jsonb FROM loose WHERE v = 'k'}), '{"a": [null], "b": 1}', 'as its record has it');
+
+# --- TRUNCATE
+
+sql(q{TRUNCATE todo, loose; INSERT INTO todo SELECT i, 'task ' || i, false FROM generate_series(1, 30) i; UPDATE todo SET id = 100 WHERE id = 30; DELETE FROM todo WHERE id = 29; INSERT INTO loose VALUES ('a'), ('a'), ('b'); DELETE FROM loose WHERE v = 'b'});
+my $rows = sql('SELECT string_agg(t::text, $$,$$ ORDER BY id) FROM todo t');
+$t = transaction(q{TRUNCATE todo, loose});
+is(revert($t), "reverted\nreverted", 'the rows of a TRUNCATE are found in the records before it');
+is(sql('SELECT string_agg(t::text, $$,$$ ORDER BY id) FROM todo t'), $rows, 'all of them, as they were');
+is(sql('SELECT string_agg(v, $$,$$) FROM loose'), 'a,a', 'of a table without a key too');
+$t = transaction(q{TRUNCATE todo});
+sql(q{INSERT INTO todo VALUES (5, 'new'); DELETE FROM todo});
+like(revert($t), qr/^conflict: row 5 of it: its row was changed later, by the CREATE/, 'unless one of them came again');
+$t = transaction(q{DELETE FROM owners WHERE id = 4; TRUNCATE owners CASCADE});
+like(revert($t), qr/conflict: the rows that it took are not all in the records: its transaction had changed the table before it/, 'or its transaction had changed the table');
+
+# --- what is no selection
+
+like(revert(''), qr/nothing says which changes are meant/, 'no selection');
+like(revert(q{'{}'}), qr/would select every change/, 'everything');
+is(revert(q{'{"nobody": 1}'}), '', 'nothing');
+done_testing();
