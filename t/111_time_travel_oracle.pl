@@ -85,9 +85,9 @@ sub compare
 		my ($code, $output, $errors) = $destination->psql($database, qq{
 SELECT m.moment, d.* FROM moments m, LATERAL (
 	SELECT coalesce(e.r, g.r) AS r, coalesce(e.n, 0) AS copied, coalesce(g.n, 0) AS got
-	FROM (SELECT to_jsonb(jsonb_populate_record(NULL::$table, c.r)) AS r, count(*) AS n FROM copied c
+	FROM (SELECT to_jsonb(jsonb_populate_record(NULL::$table, c.r))::text AS r, count(*) AS n FROM copied c
 		WHERE c.moment = m.moment AND c.name = '$table' GROUP BY 1) e
-	FULL JOIN (SELECT to_jsonb(t) AS r, count(*) AS n FROM bemi.as_of(NULL::$table, $at) t GROUP BY 1) g USING (r)
+	FULL JOIN (SELECT to_jsonb(t)::text AS r, count(*) AS n FROM bemi.as_of(NULL::$table, $at) t GROUP BY 1) g USING (r)
 	WHERE e.n IS DISTINCT FROM g.n) d
 WHERE $condition ORDER BY m.moment LIMIT 3});
 		ok($code == 0 && $output eq '', "$name: $table") or diag("$output\n$errors");

@@ -17,6 +17,7 @@ my %tables = (
 			('INSERT INTO plain VALUES (%k, %w, %k / 7.0) ON CONFLICT DO NOTHING') x 4,
 			('UPDATE plain SET v = %w WHERE id = %k') x 4,
 			'UPDATE plain SET n = n + 1 WHERE id % 10 = %d',
+			'UPDATE plain SET n = round(n, %d) WHERE id = %k',
 			'UPDATE plain SET id = %k WHERE id = %k',
 			('DELETE FROM plain WHERE id = %k') x 2,
 			'DELETE FROM plain WHERE id = %k; INSERT INTO plain VALUES (%k, %w)'
@@ -77,11 +78,12 @@ my %tables = (
 		truncate => 'TRUNCATE by_index'
 	},
 	keyless => {
-		make => 'CREATE TABLE keyless (v text, n int); ALTER TABLE keyless REPLICA IDENTITY FULL',
+		make => 'CREATE TABLE keyless (v text, n numeric); ALTER TABLE keyless REPLICA IDENTITY FULL',
 		changes => [
-			('INSERT INTO keyless VALUES (%w, %d), (%w, %d)') x 3,
+			('INSERT INTO keyless VALUES (%w, %d), (%w, %d.0)') x 3,
 			('UPDATE keyless SET n = %d WHERE ctid = (SELECT min(ctid) FROM keyless WHERE v = %w)') x 3,
 			'UPDATE keyless SET n = n WHERE v = %w',
+			'UPDATE keyless SET n = round(n, scale(n) % 3 + 1) WHERE v = %w',
 			('DELETE FROM keyless WHERE ctid IN (SELECT ctid FROM keyless WHERE v = %w LIMIT 4)') x 4
 		],
 		truncate => 'TRUNCATE keyless'

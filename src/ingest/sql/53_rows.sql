@@ -20,12 +20,14 @@ COMMENT ON FUNCTION bemi.key_changes(bemi.moment, text, bigint) IS
     'the records of a key in one transaction, in order, those that left it included';
 
 -- Which of the records holds the row that a change found: the first with that image; 0 where none has.
--- A `before` that is not whole (identity) only has to agree.
+-- Numbers may have got other scales since, where their column has another type; one that is written the
+-- same comes first. A `before` that is not whole (identity) only has to agree.
 CREATE OR REPLACE FUNCTION bemi.find_image(records @schema@.changes[], change @schema@.changes)
 RETURNS integer LANGUAGE sql IMMUTABLE SET search_path = pg_catalog AS $$
-    SELECT coalesce(min(n), 0) FROM generate_subscripts(records, 1) n
-    WHERE CASE WHEN change.details ?| '{identity,missing}'
-        THEN (records[n]).after @> change.before ELSE (records[n]).after = change.before END
+    SELECT coalesce((SELECT n FROM generate_subscripts(records, 1) n
+        WHERE CASE WHEN change.details ?| '{identity,missing}'
+            THEN (records[n]).after @> change.before ELSE (records[n]).after = change.before END
+        ORDER BY (records[n]).after::text = change.before::text DESC, n LIMIT 1), 0)
 $$;
 COMMENT ON FUNCTION bemi.find_image(@schema@.changes[], @schema@.changes) IS
     'the number of the record that holds the row that a change found; 0 where none has';

@@ -43,11 +43,13 @@ COMMENT ON FUNCTION bemi.keyless_changes(bemi.moment) IS
     'the records without a key up to a moment, since the last TRUNCATE or snapshot';
 
 -- Takes from the records those whose rows have gone: each of `gone` takes the earliest one before it
--- that had its image. First by whole images; what is left by the columns that both have, which are
--- fewer where the identity is an index or columns were added or dropped meanwhile.
+-- that had its image. First by whole images, as they are written; then by what they say, since numbers
+-- get other scales where their column gets another type; what is left by the columns that both have, which
+-- are fewer where the identity is an index or columns were added or dropped meanwhile.
 CREATE OR REPLACE FUNCTION bemi.pair_images(INOUT came @schema@.changes[], INOUT gone @schema@.changes[])
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
 DECLARE
+    as_written boolean := true;
     -- null: whole images
     columns text[];
     tried text[] := '{}';
@@ -57,12 +59,14 @@ BEGIN
     LOOP
         WITH a AS (
             SELECT c.ordinality AS n, c.commit_position AS place, c.sequence,
-                CASE WHEN columns IS NULL THEN c.after ELSE bemi.only_columns(c.after, columns) END AS image
+                CASE WHEN as_written THEN to_jsonb(c.after::text) WHEN columns IS NULL THEN c.after
+                    ELSE bemi.only_columns(c.after, columns) END AS image
             FROM unnest(came) WITH ORDINALITY c
             WHERE columns IS NULL OR c.after ?& columns
         ), b AS (
             SELECT c.ordinality AS n, c.commit_position AS place, c.sequence,
-                CASE WHEN columns IS NULL THEN c.before ELSE bemi.only_columns(c.before, columns) END AS image
+                CASE WHEN as_written THEN to_jsonb(c.before::text) WHEN columns IS NULL THEN c.before
+                    ELSE bemi.only_columns(c.before, columns) END AS image
             FROM unnest(gone) WITH ORDINALITY c
             WHERE columns IS NULL OR c.before ?& columns
         ), pairs AS (
@@ -79,8 +83,12 @@ BEGIN
             gone := ARRAY(SELECT gone[n] FROM generate_subscripts(gone, 1) n
                 LEFT JOIN unnest(gone_paired) p ON p = n WHERE p IS NULL);
         END IF;
-        tried := tried || coalesce(columns::text, '');
         EXIT WHEN cardinality(gone) = 0;
+        IF as_written THEN
+            as_written := false;
+            CONTINUE;
+        END IF;
+        tried := tried || coalesce(columns::text, '');
         SELECT s.common INTO columns FROM (
             SELECT ARRAY(SELECT unnest(c.columns) INTERSECT SELECT unnest(g.columns) ORDER BY 1) AS common
             FROM (SELECT DISTINCT bemi.columns_of(u.after) AS columns FROM unnest(came) u) c,

@@ -1,4 +1,6 @@
 -- history: what has become of a row, version by version; diff: what is different in two rows.
+--
+-- Here and wherever else values are compared, it is as text: jsonb's own = takes 1.0 and 1.00 for one.
 
 CREATE OR REPLACE FUNCTION bemi.diff(before jsonb, after jsonb)
 RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog AS $$
@@ -6,7 +8,7 @@ RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog 
         CASE WHEN b.key IS NULL THEN '{}' ELSE jsonb_build_object('old', b.value) END
         || CASE WHEN a.key IS NULL THEN '{}' ELSE jsonb_build_object('new', a.value) END), '{}')
     FROM jsonb_each(before) b FULL JOIN jsonb_each(after) a USING (key)
-    WHERE b.value IS DISTINCT FROM a.value
+    WHERE b.value::text IS DISTINCT FROM a.value::text
 $$;
 COMMENT ON FUNCTION bemi.diff(jsonb, jsonb) IS
     'the columns in which two rows differ: {"column": {"old": value, "new": value}}, without old or new where the column is not in that row';
@@ -99,7 +101,8 @@ BEGIN
         IF c.operation <> 'CREATE' THEN
             SELECT n INTO place FROM generate_subscripts(there_keys, 1) n
             WHERE there_keys[n] = coalesce(c.previous_key, c.primary_key)
-            ORDER BY there_images[n] = c.before DESC NULLS LAST, n LIMIT 1;
+            ORDER BY there_images[n]::text = c.before::text DESC NULLS LAST,
+                there_images[n] = c.before DESC NULLS LAST, n LIMIT 1;
         END IF;
         old := there_images[place];
         IF place IS NULL THEN
@@ -109,7 +112,7 @@ BEGIN
                 WHEN NOT coalesce(c.details ? 'identity', false) THEN c.before END;
         ELSE
             row_number := there_numbers[place];
-            CONTINUE WHEN c.operation = 'SNAPSHOT' AND old = c.after;
+            CONTINUE WHEN c.operation = 'SNAPSHOT' AND old::text = c.after::text;
             there_keys := there_keys[:place - 1] || there_keys[place + 1:];
             there_numbers := there_numbers[:place - 1] || there_numbers[place + 1:];
             there_images := there_images[:place - 1] || there_images[place + 1:];

@@ -92,7 +92,20 @@ $$;
 COMMENT ON FUNCTION bemi._has_json_cast(oid) IS
     'whether to_jsonb makes use of a cast to json of the type''s own';
 
--- name: in SQL. columns: name → {generated, always, json, vector}, null where the table is not here.
+-- Whether a type is of arrays of json values, or has such a part.
+CREATE OR REPLACE FUNCTION bemi._has_json_array(type oid)
+RETURNS boolean LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM bemi._type_parts(type) part JOIN pg_type t ON t.oid = part,
+            LATERAL (WITH RECURSIVE base (type, of) AS (
+                SELECT e.oid, e.typbasetype FROM pg_type e WHERE e.oid = t.typelem
+                UNION ALL SELECT e.oid, e.typbasetype FROM base JOIN pg_type e ON e.oid = base.of)
+            SELECT b.type FROM base b) b
+        WHERE b.type IN ('json'::regtype, 'jsonb'::regtype))
+$$;
+COMMENT ON FUNCTION bemi._has_json_array(oid) IS
+    'whether a type is of arrays of json values, or has such a part';
+
+-- name: in SQL. columns: name → {generated, always, json, json_array, vector}, null where the table is not here.
 -- same: the table itself, not another database's of this name. key: [{name, operator}]. left_out:
 -- columns that are neither compared nor written. referenced: columns that foreign keys of other rows
 -- lead to. cast: columns whose type has a cast to json. partitioned: null where nobody knows.
@@ -112,6 +125,7 @@ BEGIN
         SELECT coalesce(jsonb_object_agg(attname, jsonb_build_object(
             'generated', attgenerated <> '', 'always', attidentity = 'a',
             'json', 'json'::regtype IN (SELECT bemi._type_parts(atttypid)),
+            'json_array', bemi._has_json_array(atttypid),
             'vector', EXISTS (SELECT FROM bemi._type_parts(atttypid) part
                 WHERE part IN ('int2vector'::regtype, 'oidvector'::regtype)))), '{}')
         INTO columns FROM pg_attribute

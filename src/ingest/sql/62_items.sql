@@ -48,6 +48,25 @@ END $$;
 COMMENT ON FUNCTION bemi._partial(@schema@.changes, jsonb, boolean, jsonb, jsonb) IS
     'why the images of a change don''t tell what to do; null where they do';
 
+-- Why a value of an image is not one that its column (of a shape) would surely read as it was, with %I
+-- for the column's name; null where it is.
+CREATE OR REPLACE FUNCTION bemi._unreadable(value jsonb, of_column jsonb)
+RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN CASE
+        WHEN (of_column->'vector')::boolean
+        THEN 'the type of column %I does not read back what it writes'
+        WHEN (of_column->'json_array')::boolean AND jsonb_path_exists(value,
+            'strict $.** ? (@.type() == "array")[*] ? (@.type() == "array")')
+        THEN 'the value of column %I can''t be told from an array of more dimensions'
+        WHEN (of_column->'json')::boolean AND EXISTS (
+            SELECT FROM jsonb_path_query(value, 'strict $.**') part
+            WHERE jsonb_typeof(part) = 'string' AND bemi._only_json(part#>>'{}'))
+        THEN 'the value of column %I can''t be told from a string of its text' END;
+END $$;
+COMMENT ON FUNCTION bemi._unreadable(jsonb, jsonb) IS
+    'why a value is not surely read as it was; null where it is';
+
 -- Why the table, as it is now, can't take a row of this image, of which these columns would be
 -- written; null where it can. `whole`: a row would be inserted.
 CREATE OR REPLACE FUNCTION bemi._misfit(shape jsonb, image jsonb, written text[], whole boolean)
@@ -61,14 +80,9 @@ BEGIN
             FROM jsonb_each(shape->'columns')
             WHERE whole AND (shape->>'same')::boolean AND NOT image ? key
                 AND NOT shape->'left_out' ? key LIMIT 1),
-        (SELECT CASE WHEN (c->'vector')::boolean
-                THEN format('the type of column %I does not read back what it writes', name)
-                ELSE format('the value of column %I can''t be told from a string of its text', name) END
-            FROM unnest(written) name, LATERAL (SELECT shape->'columns'->name) x (c)
-            WHERE CASE WHEN (c->'vector')::boolean THEN true WHEN (c->'json')::boolean
-                THEN EXISTS (SELECT FROM jsonb_path_query(image->name, 'strict $.**') part
-                    WHERE jsonb_typeof(part) = 'string' AND bemi._only_json(part#>>'{}')) END
-            LIMIT 1)));
+        (SELECT format(reason, name)
+            FROM unnest(written) name, bemi._unreadable(image->name, shape->'columns'->name) reason
+            WHERE reason IS NOT NULL LIMIT 1)));
 END $$;
 COMMENT ON FUNCTION bemi._misfit(jsonb, jsonb, text[], boolean) IS
     'why a table can''t take a row; null where it can';
@@ -101,7 +115,7 @@ BEGIN
             FROM unnest(key_names) name WHERE becomes ? name);
     END IF;
     written := ARRAY(SELECT k FROM jsonb_object_keys(becomes) k WHERE k <> ALL (left_out)
-        AND (kind <> 'update' OR was->k IS DISTINCT FROM becomes->k
+        AND (kind <> 'update' OR (was->k)::text IS DISTINCT FROM (becomes->k)::text
             AND NOT coalesce((shape#>>ARRAY['columns', k, 'always'])::boolean, false)) ORDER BY k);
     conflict := coalesce(bemi._partial(change, shape, forward, was, becomes),
         bemi._misfit(shape, becomes, written, kind = 'insert'));
@@ -135,7 +149,7 @@ BEGIN
             THEN CASE WHEN (newer->'now')::boolean THEN 'update' ELSE 'none' END
             WHEN (newer->'now')::boolean THEN 'delete' ELSE 'insert' END AS kind,
             ARRAY(SELECT key FROM jsonb_each(older->'becomes') WHERE NOT (newer->'now')::boolean
-                OR newer->'was'->key IS DISTINCT FROM value ORDER BY key) AS written
+                OR (newer->'was'->key)::text IS DISTINCT FROM value::text ORDER BY key) AS written
     )
     SELECT newer || jsonb_build_object('becomes', older->'becomes', 'before', older->'before',
         'ids', (newer->'ids') || (older->'ids'), 'keys', (newer->'keys') || (older->'keys'),

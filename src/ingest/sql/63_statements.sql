@@ -10,8 +10,8 @@ CREATE OR REPLACE FUNCTION bemi._reads_as(alias text, image text, shape jsonb)
 RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (
-    SELECT format('pg_catalog.to_jsonb(%1$s.*) OPERATOR(pg_catalog.=) pg_catalog.to_jsonb('
-        'pg_catalog.jsonb_populate_record(%1$s.*, %2$s))', alias, image)
+    SELECT format('pg_catalog.to_jsonb(%1$s.*)::pg_catalog.text OPERATOR(pg_catalog.=) pg_catalog.to_jsonb('
+        'pg_catalog.jsonb_populate_record(%1$s.*, %2$s))::pg_catalog.text', alias, image)
         || coalesce((SELECT string_agg(format(E'\n  AND pg_catalog.format(''%%s'', %1$s.%2$I)'
             ' OPERATOR(pg_catalog.=) pg_catalog.format(''%%s'', (pg_catalog.jsonb_populate_record(%1$s.*, %3$s)).%2$I)',
             alias, name, image), '') FROM jsonb_array_elements_text(shape->'cast') name), ''));

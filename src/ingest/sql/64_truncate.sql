@@ -1,7 +1,8 @@
 -- Reversion. A TRUNCATE has no rows in its record: they are rebuilt from the records before it.
 
 -- Rows without a key, in the partition of a change, as they were at a moment: of each image as many as
--- came and have not gone since the last TRUNCATE.
+-- came and have not gone since the last TRUNCATE. Of images that say the same in other scales, those go
+-- first that are written as the one that went.
 CREATE OR REPLACE FUNCTION bemi._keyless_rows(m bemi.moment, change @schema@.changes)
 RETURNS TABLE (image jsonb, missing jsonb)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -15,13 +16,16 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             AND coalesce(c.details->>'partition' = change.details->>'partition', true)
     )
     SELECT k.image, coalesce(k.missing, '{}') FROM (
-        SELECT i.image, sum(i.times) AS times, min(i.missing)::jsonb AS missing
+        SELECT min(i.image::text)::jsonb AS image, min(i.missing)::jsonb AS missing,
+            greatest(sum(i.times), 0) AS times, sum(sum(i.times)) OVER same AS same_times,
+            sum(greatest(sum(i.times), 0)) OVER (same ORDER BY i.image::text) AS times_so_far
         FROM record r, LATERAL (
             SELECT r.after, 1, (r.details->'missing')::text WHERE r.operation <> 'DELETE'
             UNION ALL SELECT r.before, -1, NULL WHERE r.operation IN ('UPDATE', 'DELETE')
         ) i (image, times, missing)
         WHERE r.truncated = 0 AND r.operation IN ('CREATE', 'UPDATE', 'DELETE', 'SNAPSHOT')
-        GROUP BY i.image) k, generate_series(1, k.times)
+        GROUP BY i.image, i.image::text WINDOW same AS (PARTITION BY i.image)
+    ) k, generate_series(1, least(k.times, k.same_times - k.times_so_far + k.times))
 $$;
 COMMENT ON FUNCTION bemi._keyless_rows(bemi.moment, @schema@.changes) IS
     'rows of a table without a key, as they were at a moment';

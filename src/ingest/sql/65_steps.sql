@@ -136,7 +136,8 @@ BEGIN
         END IF;
         place := CASE WHEN row.touched >= first AND (row.change).operation IN ('CREATE', 'UPDATE')
             THEN places[row.touched - first + 1] END;
-        follows := gathered[place]->'becomes' = item->'was' AND gathered[place]->'before' = item->'now';
+        follows := (gathered[place]->'becomes')::text = (item->'was')::text
+            AND gathered[place]->'before' = item->'now';
         IF gathered <> '{}' AND (forward OR (row.change).transaction_id <> transaction_id
             OR (row.change).context <> context OR NOT coalesce(follows, true)
             OR follows IS NULL AND NOT bemi._may_join(item, gathered, statements))

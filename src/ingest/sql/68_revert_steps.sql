@@ -6,7 +6,7 @@ RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS
 BEGIN
     RETURN (
     SELECT string_agg(quote_ident(key), ', ' ORDER BY key) FROM jsonb_each(actual)
-    WHERE value IS DISTINCT FROM expected->key);
+    WHERE value::text IS DISTINCT FROM (expected->key)::text);
 END $$;
 COMMENT ON FUNCTION bemi._differing(jsonb, jsonb) IS
     'columns in which a row differs from what it should be';
@@ -92,7 +92,7 @@ CREATE OR REPLACE FUNCTION bemi._is_fatal(state text)
 RETURNS boolean LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (
-    SELECT "left"(state, 2) IN ('40', '53', '54', '57', '58', 'XX') OR state = '55P03');
+    SELECT "left"(state, 2) IN ('40', '53', '57', '58', 'XX') OR state = '55P03');
 END $$;
 COMMENT ON FUNCTION bemi._is_fatal(text) IS
     'whether an error says nothing of a row, and ends everything';

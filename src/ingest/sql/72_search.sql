@@ -44,7 +44,7 @@ DECLARE
         CASE WHEN till IS NOT NULL THEN 'c.committed_at < $6' END,
         CASE WHEN context IS NOT NULL THEN 'c.context @> $7' END,
         CASE WHEN changed IS NOT NULL THEN 'c.operation = ''UPDATE'' AND (c.before ? $8'
-            ' AND c.after ? $8 AND c.before->$8 IS DISTINCT FROM c.after->$8'
+            ' AND c.after ? $8 AND (c.before->$8)::text IS DISTINCT FROM (c.after->$8)::text'
             ' OR c.details#>>ARRAY[''missing'', $8] = ''masked, changed'')' END,
         CASE WHEN before IS NOT NULL THEN 'c.before @> $9' END,
         CASE WHEN after IS NOT NULL THEN 'c.after @> $10' END,
