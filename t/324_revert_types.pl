@@ -1,5 +1,5 @@
-# Reversion of values of every type: rows that were changed and deleted come back to the bit, whatever the
-# settings of the session that reverts.
+# Values of every type, as time travel gives them and as a reversion brings them back: to the bit, whatever the
+# settings of the session.
 
 use strict;
 use warnings;
@@ -68,6 +68,34 @@ my $hostile = "SET timezone = 'Asia/Kathmandu'; SET datestyle = 'German, DMY'; S
   . " SET bytea_output = escape; SET extra_float_digits = 0; SET xmloption = document;"
   . (server_major() < 19 ? ' SET standard_conforming_strings = off;' : '')
   . " SET search_path = shadow, pg_catalog, public; SET quote_all_identifiers = on;";
+
+# Where the rows of some tables (under `prefix`) are not those that were kept.
+sub differences
+{
+	my ($prefix, @tables) = @_;
+	my $wrong = '';
+	foreach my $table (@tables)
+	{
+		my $there = $table =~ s/^public\."/$prefix/r;
+		my $rows = $node->safe_psql('postgres', "SELECT encode(convert_to(k.row, 'UTF8'), 'hex'), encode(convert_to(t.*::text, 'UTF8'), 'hex')"
+			  . " FROM (SELECT * FROM kept WHERE type = '$table') k FULL JOIN $there t ON t.id = k.id WHERE k.row IS DISTINCT FROM t.*::text");
+		foreach (split /\n/, $rows)
+		{
+			my ($before, $after) = map { pack 'H*', $_ } split /\|/, $_, -1;
+			$wrong .= "$table_of{$table}: $before|$after\n" if as_told($before) ne as_told($after);
+		}
+	}
+	return $wrong;
+}
+
+# (White space in a json, and the order of its keys, are not told either: those are compared as jsonb
+# where they are reverted.)
+my @exact = grep { $table_of{$_} !~ /json|document|vector/ } sort keys %table_of;
+write_text($script, join "\n", $hostile, 'CREATE SCHEMA past;', map {
+	'CREATE TABLE ' . s/^public/past/r . " AS SELECT * FROM bemi.as_of(NULL::$_, '$mark', NULL, NULL);" } @exact);
+run_script($node, 'postgres', $script);
+is(differences('past."', @exact), '', scalar(@exact) . ' types are in the past as they were');
+
 write_text($script, join "\n", $hostile, map {
 	"SELECT DISTINCT '$table_of{$_}', outcome, conflict FROM bemi.revert(\"table\" => '$_', since => '$mark');" } sort keys %table_of);
 my $output = temp_file('outcomes');
@@ -82,18 +110,5 @@ foreach (split /\n(?=\S[^|\n]*\|(?:reverted|fits|conflict)\|)/, slurp_file($outp
 note("$_: $conflicts{$_}") foreach sort keys %conflicts;
 is(join(', ', grep { !/json|document|vector/ } sort keys %conflicts), '',
 	'conflicts are of json that jsonb refuses, and of types that do not read what they write');
-my $wrong = '';
-# (White space in a json, and the order of its keys, are not told either: those are compared as jsonb
-# where they are reverted.)
-foreach my $table (grep { $reverted{ $table_of{$_} } && $table_of{$_} !~ /json|document/ } sort keys %table_of)
-{
-	my $rows = $node->safe_psql('postgres', "SELECT encode(convert_to(k.row, 'UTF8'), 'hex'), encode(convert_to(t.*::text, 'UTF8'), 'hex')"
-		  . " FROM (SELECT * FROM kept WHERE type = '$table') k FULL JOIN $table t ON t.id = k.id WHERE k.row IS DISTINCT FROM t.*::text");
-	foreach (split /\n/, $rows)
-	{
-		my ($before, $after) = map { pack 'H*', $_ } split /\|/, $_, -1;
-		$wrong .= "$table_of{$table}: $before|$after\n" if as_told($before) ne as_told($after);
-	}
-}
-is($wrong, '', scalar(keys %reverted) . ' types are as they were');
+is(differences('public."', grep { $reverted{ $table_of{$_} } } @exact), '', scalar(keys %reverted) . ' types are as they were');
 done_testing();

@@ -261,11 +261,12 @@ sub same_files
 	return pass($name);
 }
 
-# Makes a file of a text, in UTF-8.
+# Makes a file of a text, in UTF-8: of any characters, U+10FFFF among them, which :encoding(UTF-8) would not write.
 sub write_text
 {
 	my ($file, $text) = @_;
-	open my $handle, '>:encoding(UTF-8)', $file or die "$file: $!";
+	utf8::encode($text);
+	open my $handle, '>:raw', $file or die "$file: $!";
 	print $handle $text;
 	close $handle or die "$file: $!";
 	return;

@@ -22,7 +22,8 @@ COMMENT ON FUNCTION bemi.table_of_type(regtype) IS
 
 CREATE OR REPLACE FUNCTION bemi.typed_rows(shape anyelement, m bemi.moment)
 RETURNS SETOF anyelement LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog SET lc_monetary = 'C' SET intervalstyle = 'postgres' AS $$
+SET search_path = pg_catalog SET lc_monetary = 'C' SET intervalstyle = 'postgres'
+SET xmloption = 'content' AS $$
 BEGIN
     RETURN QUERY SELECT p.* FROM bemi.table_of(m) t, jsonb_populate_record(shape, t."row") p;
 END $$;
