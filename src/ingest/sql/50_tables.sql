@@ -51,9 +51,11 @@ BEGIN
     END IF;
     FOR found IN SELECT * FROM bemi.tables_named(
         CASE WHEN cardinality(parts) > 1 THEN parts[1] END, parts[cardinality(parts)]) t
-        ORDER BY t.database, t.schema, t.slot
+        ORDER BY t.slot = of_database DESC NULLS LAST, t.database, t.schema, t.slot
     LOOP
         CONTINUE WHEN of_database NOT IN (found.database, coalesce(found.slot, found.database));
+        -- A slot may have its database's name, and other slots databases of that name.
+        EXIT WHEN slot = of_database AND found.slot IS DISTINCT FROM of_database;
         others := others || format('%I.%I in database %I%s', found.schema, found."table",
             found.database, ' of slot ' || quote_ident(found.slot));
         slot := found.slot; database := found.database;
@@ -74,3 +76,40 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION bemi.find_table(text, text) IS
     'the one table in changes that a name means, with an error where there is none or more than one';
+
+-- The sources that a slot's rows may be of: of each cluster that it is known to have been in, in each of its
+-- forks.
+CREATE OR REPLACE FUNCTION bemi.sources_of_slot(of_slot text)
+RETURNS integer[] LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+    SELECT array_agg(mod(s.system_identifier + fork, 1073741789)::integer)
+    FROM (SELECT p.system_identifier FROM bemi.progress p WHERE p.slot = of_slot
+        UNION SELECT g.system_identifier FROM bemi.gaps g WHERE g.slot = of_slot
+        UNION SELECT t.system_identifier FROM bemi.tables t WHERE t.slot = of_slot) s,
+        generate_series(0, (SELECT p.fork FROM bemi.progress p WHERE p.slot = of_slot)) fork
+$$;
+COMMENT ON FUNCTION bemi.sources_of_slot(text) IS
+    'the sources that rows of a slot may be of, as bemi.change_source() gives them';
+
+-- Databases of several clusters may have one name: the sources of slots of such a database that a row of
+-- this slot, or of this source, is certainly not of. What no slot is known to have sent may be of any.
+CREATE OR REPLACE FUNCTION bemi.sources_beside(of_database text, of_slot text, of_source integer DEFAULT NULL)
+RETURNS integer[] LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+    WITH slots AS (
+        SELECT p.sources, p.slot = of_slot OR of_source = ANY (p.sources) AS own
+        FROM (SELECT p.slot, bemi.sources_of_slot(p.slot) AS sources
+            FROM bemi.progress p WHERE p.database = of_database) p
+    )
+    SELECT ARRAY(SELECT DISTINCT source FROM slots s, unnest(s.sources) source
+        WHERE EXISTS (SELECT FROM slots WHERE own) AND source NOT IN
+            (SELECT unnest(o.sources) FROM slots o WHERE o.own))
+$$;
+COMMENT ON FUNCTION bemi.sources_beside(text, text, integer) IS
+    'the sources of other databases of the same name';
+
+-- Whether two rows of changes may be of one database, where they are of databases of one name.
+CREATE OR REPLACE FUNCTION bemi.is_of_database(of_database text, source integer, other integer)
+RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+    SELECT source = other OR other <> ALL (bemi.sources_beside(of_database, NULL, source))
+$$;
+COMMENT ON FUNCTION bemi.is_of_database(text, integer, integer) IS
+    'whether rows of changes of two sources may be of one database';

@@ -16,6 +16,7 @@ DECLARE
         ('c.committed_at < %L::pg_catalog.timestamptz', until::text)) p (condition, value)
         WHERE value IS NOT NULL);
     found record;
+    beside integer[];
 BEGIN
     IF context IN ('{}', '[]') THEN
         RAISE EXCEPTION 'the context % would select every change', context
@@ -31,7 +32,17 @@ BEGIN
         parts := parts || format('c."table" = %L AND c.schema = %L AND c.database = %L',
             found."table", found.schema, found.database);
     ELSIF of_database IS NOT NULL THEN
-        parts := parts || format('c.database = %L', of_database);
+        -- The name of a slot is as good.
+        SELECT p.database, p.slot INTO found FROM bemi.progress p WHERE p.slot = of_database
+            AND (p.database = of_database
+                OR NOT EXISTS (SELECT FROM bemi.progress d WHERE d.database = of_database));
+        parts := parts || format('c.database = %L', coalesce(found.database, of_database));
+    END IF;
+    IF coalesce(table_name, of_database) IS NOT NULL THEN
+        beside := bemi.sources_beside(found.database, found.slot);
+        IF beside <> '{}' THEN
+            parts := parts || format('bemi.change_source(c.id) <> ALL (%L::pg_catalog.int4[])', beside);
+        END IF;
     END IF;
     RETURN array_to_string(parts, ' AND ');
 END $$;

@@ -11,6 +11,8 @@ RETURNS text LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $bo
             SELECT c AS change, c.* FROM @schema@.changes c
             WHERE c."table" = %1$s."table" AND c.schema = %1$s.schema
                 AND c.database = %1$s.database AND %2$s
+                AND (bemi.change_source(c.id) = bemi.change_source(%1$s.id) OR bemi.is_of_database(
+                    c.database, bemi.change_source(%1$s.id), bemi.change_source(c.id)))
                 AND c.commit_position >= %1$s.commit_position
                 AND (c.commit_position, c.sequence) > (%1$s.commit_position, %1$s.sequence)
             ORDER BY c.commit_position, c.sequence %3$s)$query$, origin, condition, further),
@@ -82,6 +84,8 @@ RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         FROM (SELECT DISTINCT c.primary_key AS key FROM @schema@.changes c
             WHERE c."table" = change."table" AND c.schema = change.schema
                 AND c.database = change.database AND c.primary_key = ANY (keys)
+                AND bemi.is_of_database(c.database, bemi.change_source(change.id),
+                    bemi.change_source(c.id))
                 AND c.commit_position >= change.commit_position
                 AND (c.commit_position, c.sequence) > (change.commit_position, change.sequence)) k
         ORDER BY key) r

@@ -105,6 +105,17 @@ $$;
 COMMENT ON FUNCTION bemi._has_json_array(oid) IS
     'whether a type is of arrays of json values, or has such a part';
 
+-- Whether this database is the one that changes of a database of this name are of, as far as that is
+-- known: another cluster may have one of the same name.
+CREATE OR REPLACE FUNCTION bemi._is_here(of_database text)
+RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT of_database = current_database() AND coalesce(
+        (SELECT bool_or(p.system_identifier = s.system_identifier)
+            FROM bemi.progress p, pg_control_system() s WHERE p.database = of_database), true)
+$$;
+COMMENT ON FUNCTION bemi._is_here(text) IS
+    'whether this is the database that changes of a database of this name are of';
+
 -- name: in SQL. columns: name → {generated, always, json, json_array, vector}, null where the table is not here.
 -- same: the table itself, not another database's of this name. key: [{name, operator}]. left_out:
 -- columns that are neither compared nor written. referenced: columns that foreign keys of other rows
@@ -138,7 +149,7 @@ BEGIN
     END IF;
     RETURN jsonb_build_object(
         'name', format('%I.%I', of_schema, of_table), 'columns', columns,
-        'same', columns IS NOT NULL AND of_database = current_database(), 'key', key,
+        'same', columns IS NOT NULL AND bemi._is_here(of_database), 'key', key,
         'partitioned', kind = 'p',
         'cast', ARRAY(SELECT attname FROM pg_attribute WHERE attrelid = relation AND attnum > 0
             AND NOT attisdropped AND bemi._has_json_cast(atttypid)),

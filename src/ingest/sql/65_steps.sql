@@ -96,6 +96,7 @@ DECLARE
     shapes jsonb := '{}';
     name text;
     database text;
+    source integer;
     row record;
     gathered jsonb[] := '{}';
     statements integer;
@@ -116,8 +117,15 @@ BEGIN
             RAISE EXCEPTION 'the selection has changes of the databases "%" and "%"', database,
                 (row.change).database USING ERRCODE = 'invalid_parameter_value',
                 HINT = 'Give one of them as the argument database.';
+        ELSIF source <> bemi.change_source((row.change).id)
+            AND NOT bemi.is_of_database(database, source, bemi.change_source((row.change).id))
+        THEN
+            RAISE EXCEPTION 'the selection has changes of several databases that are called "%"', database
+                USING ERRCODE = 'invalid_parameter_value',
+                HINT = 'Give the slot of one of them as the argument database.';
         ELSIF NOT shapes ? name THEN
             database := (row.change).database;
+            source := bemi.change_source((row.change).id);
             shapes := shapes || jsonb_build_object(name, bemi._shape(database,
                 (row.change).schema, (row.change)."table", except_columns));
         END IF;

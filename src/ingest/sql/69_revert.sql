@@ -35,10 +35,21 @@ RETURNS TABLE (id uuid, table_name text, primary_key text, operation text, outco
     conflict text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    selection text := bemi._selection(context, transaction_id, change_ids, of_table, since, until,
-        current_database());
+    -- Where other clusters have a database of this name, the slot tells whose changes are meant.
+    own_slot text := (SELECT min(p.slot) FROM bemi.progress p, pg_control_system() s
+        WHERE p.database = current_database() AND p.system_identifier = s.system_identifier
+            AND EXISTS (SELECT FROM bemi.progress o WHERE o.database = p.database
+                AND o.system_identifier <> s.system_identifier));
+    selection text;
     work record;
 BEGIN
+    IF NOT bemi._is_here(current_database()) THEN
+        RAISE EXCEPTION 'the changes of a database "%" are those of another cluster', current_database()
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'bemi.revert_sql() gives the statements, for psql on that database.';
+    END IF;
+    selection := bemi._selection(context, transaction_id, change_ids, of_table, since, until,
+        coalesce(own_slot, current_database()));
     IF NOT side_effects AND NOT current_setting('track_counts')::boolean THEN
         RAISE EXCEPTION 'with track_counts off, what triggers and foreign keys write can''t be seen'
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Turn it on, or give side_effects => true.';

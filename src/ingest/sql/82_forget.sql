@@ -31,6 +31,18 @@ $$;
 COMMENT ON FUNCTION bemi.context_keys_with(@schema@.changes, text[]) IS
     'the keys of a context (and context_error) under which it holds one of the texts';
 
+-- JSON without what is at a path; as it is where the path leads nowhere: an array may stand where another
+-- context has an object.
+CREATE OR REPLACE FUNCTION bemi.without_path(value jsonb, path text[])
+RETURNS jsonb LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog AS $$
+BEGIN
+    RETURN value #- path;
+EXCEPTION WHEN invalid_text_representation THEN
+    RETURN value;
+END $$;
+COMMENT ON FUNCTION bemi.without_path(jsonb, text[]) IS
+    'JSON without what is at a path; as it is where the path leads nowhere';
+
 -- Takes the keys (or paths such as params.email) out of the contexts of the transaction of a change,
 -- which are stored with each of its changes, also those of other rows.
 CREATE OR REPLACE FUNCTION bemi.forget_context(change @schema@.changes, keys text[])
@@ -50,7 +62,7 @@ BEGIN
         shorter := sibling.context;
         IF jsonb_typeof(shorter) = 'object' THEN
             FOREACH key IN ARRAY keys LOOP
-                shorter := shorter - key #- string_to_array(key, '.');
+                shorter := bemi.without_path(shorter - key, string_to_array(key, '.'));
             END LOOP;
         END IF;
         CONTINUE WHEN shorter = sibling.context
@@ -89,7 +101,7 @@ BEGIN
     SELECT array_agg(DISTINCT n.name), array_agg(DISTINCT n.value)
         FILTER (WHERE length(n.value) > 2 AND (columns IS NULL OR n.name = ANY (columns)))
     INTO known, texts
-    FROM bemi.lineage(found.database, found.schema, found."table", primary_key) l, LATERAL (
+    FROM bemi.lineage(found.database, found.schema, found."table", primary_key, found.slot) l, LATERAL (
         SELECT e.key, v#>>'{}' FROM jsonb_each(l.before) e,
             jsonb_path_query(e.value, 'strict $.** ? (@.type() == "string")') v
         UNION SELECT e.key, v#>>'{}' FROM jsonb_each(l.after) e,
@@ -102,7 +114,7 @@ BEGIN
             USING ERRCODE = 'undefined_column';
     END IF;
     FOR change IN SELECT DISTINCT ON (l.id, l.committed_at) l.* FROM bemi.lineage(
-        found.database, found.schema, found."table", primary_key) l
+        found.database, found.schema, found."table", primary_key, found.slot) l
     LOOP
         missing := bemi.missing_after_forget(change, columns);
         IF missing IS NOT NULL THEN
@@ -117,22 +129,24 @@ BEGIN
             PERFORM bemi.forget_context(change, context_keys);
         END IF;
     END LOOP;
-    PERFORM bemi.warn_of_contexts(found.database, found.schema, found."table", primary_key, texts);
+    PERFORM bemi.warn_of_contexts(found.database, found.schema, found."table", primary_key, texts,
+        found.slot);
     RETURN forgotten;
 END $$;
 COMMENT ON FUNCTION bemi.forget(text, text, text[], text[], text) IS
     'removes the values of a row (of all columns, or those given) from all its changes, and the keys given from the contexts of their transactions; the fact of each change stays. Gives the number of changes that had such values';
 
 -- Says where contexts that stay hold a text that was a value of the row.
+DROP FUNCTION IF EXISTS bemi.warn_of_contexts(text, text, text, text, text[]);
 CREATE OR REPLACE FUNCTION bemi.warn_of_contexts(database text, schema text, table_name text,
-    primary_key text, texts text[])
+    primary_key text, texts text[], of_slot text)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
     changes bigint;
     keys text;
 BEGIN
     SELECT count(DISTINCT l.id), string_agg(DISTINCT quote_ident(k), ', ') INTO changes, keys
-    FROM bemi.lineage(database, schema, table_name, primary_key) l,
+    FROM bemi.lineage(database, schema, table_name, primary_key, of_slot) l,
         bemi.context_keys_with(l, texts) k;
     IF changes > 0 THEN
         RAISE WARNING 'the contexts of % changes still hold values that were forgotten', changes
@@ -140,5 +154,5 @@ BEGIN
                 HINT = 'The argument context_keys names the keys to remove from them.';
     END IF;
 END $$;
-COMMENT ON FUNCTION bemi.warn_of_contexts(text, text, text, text, text[]) IS
+COMMENT ON FUNCTION bemi.warn_of_contexts(text, text, text, text, text[], text) IS
     'warns where contexts that stay hold a text that was a value of a forgotten row';
