@@ -76,6 +76,15 @@ is($holding->('ann@'), '', 'also in the other changes of these transactions');
 is($sql->(q{SELECT string_agg(DISTINCT context::text, ' ') FROM audit.changes WHERE "table" = 'person' AND context ? 'params'}),
 	'{"params": {"n": 1}, "userId": 1}', 'the rest of the context stays');
 
+# An array, or a text, where other contexts have an object: a path leads nowhere there.
+$on->('{"params": ["Hal"], "deep": {"list": [{"n": 1}]}}', q{INSERT INTO person VALUES (20, 'Hal', 'hal@x.org', 7, 'x')});
+$on->('{"params": "Hal"}', q{UPDATE person SET age = 8 WHERE id = 20});
+$on->('{"params": {"name": "Hal"}}', q{DELETE FROM person WHERE id = 20});
+drain($source, $destination, '--schema', 'audit');
+is($sql->(q{SET client_min_messages = error; SELECT bemi.forget('person', '20', '{name}', '{params.name,deep.list.n}')}), '3', 'contexts of other shapes stand in no way');
+is($sql->(q{SELECT string_agg(context::text, ' ' ORDER BY commit_position) FROM audit.changes WHERE primary_key = '20'}),
+	'{"deep": {"list": [{"n": 1}]}, "params": ["Hal"]} {"params": "Hal"} {"params": {}}', 'and stay as they are');
+
 # --- everything, values that PostgreSQL did not log, and time travel
 
 is($sql->(q{SELECT bemi.forget('lean', '1')}), '2', 'all columns');
@@ -118,5 +127,25 @@ $session->query_safe('COMMIT');
 $session->quit;
 is($sql->(q{SELECT bemi.retain('audit')}), '1', 'and comes again');
 is($holding->('Bob'), '', 'too late to bring anything back');
+
+# The same in `run`, where the role works in another isolation level: what it waited for, it must see.
+$source->safe_psql('postgres', q{INSERT INTO person VALUES (30, 'Ida', 'ida@x.org', 7, 'x')});
+drain($source, $destination, '--schema', 'audit');
+$sql->(q{SELECT bemi.ensure_partition('audit', now() - interval '100 days');
+	UPDATE audit.changes SET committed_at = now() - interval '100 days' WHERE primary_key = '30'});
+$sql->(q{ALTER DATABASE postgres SET default_transaction_isolation = 'repeatable read'});
+$session = $destination->background_psql('postgres');
+$session->query_safe(q{BEGIN ISOLATION LEVEL READ COMMITTED; SELECT bemi.forget('person', '30')});
+my $run = start_ingest($source, $destination, '--schema', 'audit');
+ok(wait_until(sub { $sql->(q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}) > 0
+	|| $sql->(q{SELECT count(*) FROM pg_stat_activity WHERE application_name = 'bemi_ingest' AND state = 'idle' AND query LIKE '%bemi.partitions%'}) > 0 }),
+	'retention of run waits for forget (or has waited)');
+$session->query_safe('COMMIT');
+$session->quit;
+ok(wait_until(sub { $sql->(q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}) == 0 }), 'it goes on');
+is(end_ingest($run), 5, 'and ends when told');
+is($holding->('ida@x'), '', 'and brings nothing back');
+(undef, undef, $said) = $destination->psql('postgres', q{SELECT bemi.retain('audit')});
+like($said, qr/read committed only/, 'by hand it is refused');
 
 done_testing();

@@ -22,9 +22,10 @@ std::unique_ptr<Connection> ConnectDestination(const Settings& settings) {
     auto connection =
         std::make_unique<Connection>(settings.destination, Connection::Kind::kSql, "destination");
     // What is stored must stay stored, and a connection of ours that is dead must not keep the
-    // lock.
+    // lock. Retention must see what was forgotten while it waited.
     connection->Query(
         "SET search_path = pg_catalog; SET timezone = 'UTC'; SET datestyle = 'ISO';"
+        "SET default_transaction_isolation = 'read committed';"
         "SET statement_timeout = 0; SET lock_timeout = 0;"
         "SET idle_in_transaction_session_timeout = 0;"
         "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10;"

@@ -71,6 +71,11 @@ DECLARE
     old regclass;
     dropped integer := 0;
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'bemi.retain works in isolation level read committed only'
+            USING ERRCODE = 'invalid_transaction_state',
+                DETAIL = 'It must see what others have forgotten in the meantime.';
+    END IF;
     IF NOT EXISTS (SELECT FROM bemi.partitions(target_schema) WHERE till <= at) THEN
         RETURN 0;
     END IF;
