@@ -157,4 +157,14 @@ drain($source, $kept, '--slot', 'p', '--schema', 'parts');
 is($sql->(q{SELECT tableoid::regclass FROM parts.changes WHERE primary_key = '-1'}),
 	'bemi.parts_changes_2001_02', 'a time that no partition has gets one');
 
+# A schema's name that leaves no room for theirs.
+$sql->('CREATE DATABASE long_name');
+my $long_name = $destination->connstr('long_name');
+my @long = ('--slot', 'long_name', '--schema', 'long_' x 11);
+ingest_ok($source, $long_name, 'init', @long, '--partition-by', 'day');
+$source->safe_psql('postgres', q{INSERT INTO bulk VALUES (-2, 'x')});
+drain($source, $long_name, @long);
+is($destination->safe_psql('long_name', q{SELECT count(*), string_agg(DISTINCT left(p.partition::text, 15), ' ') FROM bemi.target t, bemi.partitions(t.schema) p}),
+	'4|bemi.changes_20', 'names of partitions are whole, whatever the schema is called');
+
 done_testing();

@@ -53,4 +53,45 @@ foreach my $layout (sort keys %layouts)
 	my $status = JSON::PP::decode_json(ingest_ok($source, $destination, 'status', '--slot', $slot, '--json'));
 	is($status->{lag_seconds}, 0, 'status has nothing to wait for');
 }
+
+# What was replayed late, with a time of another partition, is there where it was committed here.
+foreach my $layout (sort keys %layouts)
+{
+	my ($slot, $destination) = @{ $destinations{$layout} }{ 'slot', 'connection' };
+	my $late = "late_$slot";
+	$source->safe_psql('postgres', $_) foreach "CREATE TABLE $late (id int PRIMARY KEY)", "INSERT INTO $late VALUES (1)", qq{
+		SELECT pg_replication_origin_session_setup('elsewhere');
+		BEGIN; SELECT pg_replication_origin_xact_setup('0/999', now() - interval '40 days'); INSERT INTO $late VALUES (2); COMMIT};
+	ingest_ok($source, $destination, 'run', '--slot', $slot, '--until-current');
+	my $then = $server->safe_psql($slot, 'SELECT clock_timestamp()');
+	my $ids = "SELECT string_agg(primary_key, ' ' ORDER BY primary_key) FROM bemi.table_at('$late', ";
+	is($server->safe_psql($slot, "$ids now())"), '1 2', "$layout: what was replayed late is there now");
+	$source->safe_psql('postgres', "INSERT INTO $late VALUES (3)");
+	ingest_ok($source, $destination, 'run', '--slot', $slot, '--until-current');
+	is($server->safe_psql($slot, "$ids '$then')"), '1 2', 'and was there then');
+}
+
+# Partitions of infinite times.
+foreach my $layout ('by day', 'by month')
+{
+	my ($slot, $destination) = @{ $destinations{$layout} }{ 'slot', 'connection' };
+	is($server->safe_psql($slot, q{SELECT count(*) FROM pg_inherits i WHERE i.inhparent = 'changes'::regclass
+		AND i.inhrelid NOT IN (SELECT partition FROM bemi.partitions('public'))}), 0, 'all partitions are listed');
+
+	# Those that are there are not asked for.
+	$server->safe_psql($slot, q{CREATE TABLE asked (at timestamptz); ALTER FUNCTION bemi.ensure_partition RENAME TO ensure_partition_really;
+		CREATE FUNCTION bemi.ensure_partition(s text, at timestamptz) RETURNS void LANGUAGE sql AS
+		'INSERT INTO public.asked VALUES (at); SELECT bemi.ensure_partition_really(s, at)'});
+	$source->safe_psql('postgres', qq{
+		SELECT pg_replication_origin_session_setup('elsewhere');
+		BEGIN; SELECT pg_replication_origin_xact_setup('0/99', '$_'); UPDATE t SET t = t; COMMIT}) foreach 'infinity', '-infinity';
+	ingest_ok($source, $destination, 'run', '--slot', $slot, '--until-current');
+	is($server->safe_psql($slot, 'SELECT string_agg(at::text, $$,$$) FROM asked WHERE NOT isfinite(at)'), '', 'those of infinite times too');
+	my $rows = 'SELECT count(*) FROM bemi.table_at($$t$$, $$infinity$$)';
+	my $before = $server->safe_psql($slot, $rows);
+	$server->safe_psql($slot, q{UPDATE bemi.target SET retain = '100 years'; SELECT bemi.retain('public')});
+	is($server->safe_psql($slot, q{SELECT count(*) FROM changes WHERE committed_at < now() - interval '102 years'}), 0, 'retention drops what is older than all');
+	is($server->safe_psql($slot, $rows), $before, 'and keeps its rows');
+}
+
 done_testing();

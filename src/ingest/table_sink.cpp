@@ -40,14 +40,21 @@ void TableSink::LoadPartitions() {
     partitions_.clear();
     if (!partitioned_)
         return;
+    // Null: an open bound.
     Result rows = connection_.Query(
-        "SELECT ((extract(epoch FROM since) - 946684800) * 1000000)::int8,"
-        " ((extract(epoch FROM till) - 946684800) * 1000000)::int8"
+        "SELECT CASE WHEN isfinite(since)"
+        " THEN ((extract(epoch FROM since) - 946684800) * 1000000)::int8 END,"
+        " CASE WHEN isfinite(till)"
+        " THEN ((extract(epoch FROM till) - 946684800) * 1000000)::int8 END"
         " FROM bemi.partitions(" +
         connection_.Literal(schema_) + ")");
-    for (int i = 0; i < rows.rows(); ++i)
-        partitions_.emplace_back(std::strtoll(rows.Get(i, 0).c_str(), nullptr, 10),
-                                 std::strtoll(rows.Get(i, 1).c_str(), nullptr, 10));
+    for (int i = 0; i < rows.rows(); ++i) {
+        auto bound = [&](int column, int64_t open) -> int64_t {
+            return rows.IsNull(i, column) ? open
+                                          : std::strtoll(rows.Get(i, column).c_str(), nullptr, 10);
+        };
+        partitions_.push_back({bound(0, kMinusInfinity), bound(1, kInfinity)});
+    }
 }
 
 // `before` is a statement to send along: a round trip less.
@@ -113,7 +120,8 @@ uint64_t TableSink::SequenceOf(const Record& record) {
 // is far off) gets one, in the middle of the transaction.
 void TableSink::EnsurePartition(int64_t committed_at) {
     for (auto range = partitions_.rbegin(); range != partitions_.rend(); ++range) {
-        if (committed_at >= range->first && committed_at < range->second)
+        if (committed_at >= range->first &&
+            (committed_at < range->second || range->second == kInfinity))
             return;
     }
     FinishCopy();

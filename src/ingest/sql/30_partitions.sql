@@ -1,11 +1,13 @@
--- Partitions of the table `changes`, by the UTC day or month of committed_at, in schema bemi.
+-- Partitions of the table `changes`, by the UTC day or month of committed_at, in schema bemi. (A long name
+-- of a schema is left out of theirs, which would be cut off.)
 
 CREATE OR REPLACE FUNCTION bemi.partition_name(target_schema text, at timestamptz, unit text)
 RETURNS text LANGUAGE sql IMMUTABLE STRICT AS $$
-    SELECT CASE WHEN target_schema = 'public' THEN '' ELSE target_schema || '_' END
-        || 'changes_' || coalesce(pg_catalog.to_char(at AT TIME ZONE 'UTC',
+    SELECT CASE WHEN target_schema = 'public' OR octet_length(target_schema || '_' || name) > 63 THEN ''
+        ELSE target_schema || '_' END || name
+    FROM (SELECT 'changes_' || coalesce(pg_catalog.to_char(at AT TIME ZONE 'UTC',
                CASE unit WHEN 'day' THEN 'YYYY_MM_DD' ELSE 'YYYY_MM' END), 'infinity')
-        || CASE WHEN at < '0001-01-01 00:00:00+00' THEN '_bc' ELSE '' END
+        || CASE WHEN at < '0001-01-01 00:00:00+00' THEN '_bc' ELSE '' END) n (name)
 $$;
 COMMENT ON FUNCTION bemi.partition_name(text, timestamptz, text) IS
     'the name of the partition of changes that holds a moment';
@@ -17,7 +19,7 @@ RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
     unit text := (SELECT partition_by FROM bemi.target t WHERE t.schema = target_schema);
     -- A change may have been replayed with a strange time. What is in the first or last month that a
-    -- timestamptz can be in is with the infinities. (bemi.partitions lists neither of the two.)
+    -- timestamptz can be in is with the infinities.
     first CONSTANT timestamptz := '4714-12-01 00:00:00+00 BC';
     last CONSTANT timestamptz := '294276-12-01 00:00:00+00';
     moment timestamptz := CASE WHEN at < first THEN '-infinity' WHEN at >= last THEN 'infinity' ELSE at END;
@@ -53,14 +55,16 @@ END $$;
 COMMENT ON FUNCTION bemi.make_partitions(text) IS
     'makes the partition of today and those of the next three units';
 
--- The bounds of the partitions that there are.
+-- The bounds of the partitions that there are. Where one is open, it holds that infinity too.
 CREATE OR REPLACE FUNCTION bemi.partitions(target_schema text)
 RETURNS TABLE (partition regclass, since timestamptz, till timestamptz)
 LANGUAGE sql STABLE SET search_path = pg_catalog SET timezone = 'UTC' SET datestyle = 'ISO' AS $$
-    SELECT c.oid::regclass, bound[1]::timestamptz, bound[2]::timestamptz
+    SELECT c.oid::regclass, coalesce(bound[1], '-infinity')::timestamptz,
+        coalesce(bound[2], 'infinity')::timestamptz
     FROM pg_inherits i
     JOIN pg_class c ON c.oid = i.inhrelid,
-    regexp_match(pg_get_expr(c.relpartbound, c.oid), $re$FROM \('(.*)'\) TO \('(.*)'\)$re$) bound
+    regexp_match(pg_get_expr(c.relpartbound, c.oid),
+        $re$FROM \((?:'(.*)'|MINVALUE)\) TO \((?:'(.*)'|MAXVALUE)\)$re$) bound
     WHERE i.inhparent = to_regclass(format('%I.changes', target_schema))
     ORDER BY 2
 $$;

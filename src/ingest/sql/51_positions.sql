@@ -150,7 +150,8 @@ END $body$;
 COMMENT ON FUNCTION bemi.last_commit(regclass, timestamptz, bigint, integer) IS
     'the greatest commit_position in a table, up to a limit, that was committed by a moment; null where there is none';
 
--- The same in all of `changes`. Of partitions, the latest that may hold such a commit and does.
+-- The same in all of `changes`. Of partitions, the latest that may hold such a commit and does; all of them
+-- where the next commit behind it counts too: one that was replayed late has its time in another partition.
 CREATE OR REPLACE FUNCTION bemi.last_commit_of_changes(at timestamptz, till bigint, of_source integer)
 RETURNS bigint LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
 DECLARE
@@ -166,6 +167,13 @@ BEGIN
         found := bemi.last_commit(part, at, till, of_source);
         EXIT WHEN found IS NOT NULL;
     END LOOP;
+    IF (SELECT bemi.committed_by(c, at, of_source) FROM @schema@.changes c
+        WHERE c.id >= bemi.change_id(found + 1, 0, 0) AND c.commit_position <= till
+            AND (of_source IS NULL OR bemi.change_source(c.id) = of_source)
+        ORDER BY c.id LIMIT 1)
+    THEN
+        RETURN bemi.last_commit(to_regclass($name$@schema@.changes$name$), at, till, of_source);
+    END IF;
     RETURN found;
 END $$;
 COMMENT ON FUNCTION bemi.last_commit_of_changes(timestamptz, bigint, integer) IS

@@ -148,7 +148,14 @@ DECLARE
     came @schema@.changes[] := ARRAY(SELECT c FROM unnest(records) c WHERE c.operation <> 'DELETE');
     gone @schema@.changes[] := ARRAY(
         SELECT c FROM unnest(records) c WHERE c.operation IN ('UPDATE', 'DELETE')
-        UNION ALL SELECT c FROM @schema@.changes c WHERE c.id = ANY (orphans) AND NOT bemi.has_ended(m, c));
+        UNION ALL SELECT c FROM @schema@.changes c WHERE c.id = ANY (orphans) AND NOT bemi.has_ended(m, c)
+            -- Times may have another order than positions: retention has then dropped an earlier record
+            -- of the row, and stored the row behind this one.
+            AND NOT EXISTS (SELECT FROM @schema@.changes s
+                WHERE s."table" = c."table" AND s.primary_key = c.primary_key AND s.schema = c.schema
+                    AND s.commit_position BETWEEN c.commit_position AND m.position
+                    AND s.database = c.database AND s.operation = 'SNAPSHOT'
+                    AND bemi.change_source(s.id) = bemi.change_source(c.id)));
     keyed @schema@.changes[] := '{}';
     paired record;
 BEGIN
