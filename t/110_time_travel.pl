@@ -102,6 +102,8 @@ refused('a row of it that has not changed', q{SELECT bemi.record_at('old', '3', 
 refused('a value that is in no record', q{SELECT bemi.record_at('old', '1', now())},
 	qr/the value of column big of row 1 of public.old is not in the records.*toast/s);
 is($sql->(q{SELECT bemi.record_at('old', '2', now())}), '', 'a row of it that was deleted');
+is($sql->(q{SELECT string_agg(h.operation || ' ' || coalesce(h.changed::text, 'unknown'), ' ' ORDER BY h.commit_position, h.sequence)
+	FROM unnest('{1,2}'::text[]) k, bemi.history('old', k) h}), 'UPDATE unknown DELETE unknown', 'what has changed of a row that is not known is not known');
 ingest_ok($source, $destination, 'snapshot', '--option', 'tables=old');
 change('UPDATE old SET v = 2 WHERE id = 1; UPDATE old SET id = 4, v = 4 WHERE id = 1');
 drain($source, $destination);

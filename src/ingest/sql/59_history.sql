@@ -159,7 +159,8 @@ BEGIN
         WINDOW r AS (PARTITION BY v.row_number)
     )
     SELECT tstzrange(v.since, CASE WHEN v.till >= v.since OR v.till IS NULL THEN v.till ELSE v.since END),
-        (v.change).operation, v.key, v.new, bemi.diff(v.old, coalesce(v.new, '{}')),
+        (v.change).operation, v.key, v.new,
+        CASE WHEN v.old IS NOT NULL THEN bemi.diff(v.old, coalesce(v.new, '{}')) END,
         (v.change).context, v.missing, v.since, (v.change).transaction_id,
         (v.change).commit_position, (v.change).sequence, (v.change).id
     FROM (SELECT v.*, least(v.known_till,
