@@ -164,4 +164,22 @@ like(revert($t), qr/conflict: the rows that it took are not all in the records: 
 like(revert(''), qr/nothing says which changes are meant/, 'no selection');
 like(revert(q{'{}'}), qr/would select every change/, 'everything');
 is(revert(q{'{"nobody": 1}'}), '', 'nothing');
+# --- an identity that nobody may write
+
+$node->safe_psql('postgres', $_) foreach q{CREATE TABLE always (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, v text); ALTER TABLE always REPLICA IDENTITY FULL},
+	q{INSERT INTO always (v) VALUES ('a')};
+$node->safe_psql('postgres', $_) foreach q{UPDATE always SET id = DEFAULT}, q{UPDATE always SET v = 'b'};
+drain($node, $node);
+is($node->safe_psql('postgres', q{SELECT string_agg(concat_ws(' ', operation, outcome, conflict), E'\n') FROM bemi.revert("table" => 'always',
+	since => (SELECT min(committed_at) FROM changes WHERE "table" = 'always' AND operation = 'UPDATE'))}),
+	qq{UPDATE fits\nUPDATE conflict column "id" can only be updated to DEFAULT: Column "id" is an identity column defined as GENERATED ALWAYS.},
+	'a new value of an identity column cannot be taken back, which is said');
+is($node->safe_psql('postgres', 'SELECT id, v FROM always'), '2|b', 'and nothing is done');
+$node->safe_psql('postgres', q{BEGIN; SELECT pg_logical_emit_message(true, '_bemi', '{"case": "always"}'); INSERT INTO always (v) VALUES ('c');
+	UPDATE always SET id = DEFAULT WHERE v = 'c'; COMMIT});
+drain($node, $node);
+is($node->safe_psql('postgres', q{SELECT string_agg(outcome, ' ') FROM bemi.revert('{"case": "always"}')}), 'reverted reverted',
+	'where the row goes altogether it needs not');
+is($node->safe_psql('postgres', 'SELECT id, v FROM always'), '2|b', 'and it goes');
+
 done_testing();

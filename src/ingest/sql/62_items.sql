@@ -114,9 +114,10 @@ BEGIN
         was := was || (SELECT coalesce(jsonb_object_agg(name, becomes->name), '{}')
             FROM unnest(key_names) name WHERE becomes ? name);
     END IF;
+    -- An identity that is generated always can't be updated: where it has changed, the server says so.
     written := ARRAY(SELECT k FROM jsonb_object_keys(becomes) k WHERE k <> ALL (left_out)
         AND (kind <> 'update' OR (was->k)::text IS DISTINCT FROM (becomes->k)::text
-            AND NOT coalesce((shape#>>ARRAY['columns', k, 'always'])::boolean, false)) ORDER BY k);
+            AND (was ? k OR NOT coalesce((shape#>>ARRAY['columns', k, 'always'])::boolean, false))) ORDER BY k);
     conflict := coalesce(bemi._partial(change, shape, forward, was, becomes),
         bemi._misfit(shape, becomes, written, kind = 'insert'));
     SELECT CASE WHEN count(*) > 0 AND bool_and(coalesce(was->name, 'null') <> 'null')
