@@ -71,6 +71,22 @@ cmp_ok(time - $began, '<', 15, 'a fast shutdown of the source is fast');
 $source->start;
 ok(ingest_said_until($run, qr/source: .*again in/), 'the command waits for it');
 
+# --- several hosts, of which one says nothing
+
+my $deaf = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => PostgreSQL::Test::Cluster::get_free_port(), Listen => 10) or die $!;
+my ($host, $port) = ($source->host, $source->port);
+my $several = sub {
+	my ($hosts, $ports) = @_;
+	return "host=$hosts port=$ports dbname=postgres user=" . getpwuid($<) . ' sslmode=disable gssencmode=disable connect_timeout=2';
+};
+my $silent = $deaf->sockport;
+like(ingest_ok($several->("127.0.0.1,$host", "$silent,$port"), $destination, 'check'), qr/ok    source: a connection is possible/,
+	'the next one is asked');
+like(ingest_ok($several->("$host/nowhere,127.0.0.1,$host", "$port,$silent,$port"), $destination, 'check'), qr/ok    source: a connection is possible/,
+	'also behind one that refuses');
+ingest_fails('where none is left', 3, qr/no answer from the source host=127\.0\.0\.1 port=$silent/,
+	$several->('127.0.0.1,127.0.0.1', $silent), $destination, 'check');
+
 # --- the end
 
 $began = time;

@@ -9,6 +9,8 @@ use lib "$FindBin::RealBin/lib";
 
 use BemiIngest;
 use BemiTest;
+use IO::Socket::INET;
+use POSIX ();
 use Test::More;
 
 my $source = new_node('source');
@@ -133,6 +135,46 @@ $said = ingest_fails('run without INSERT', 3, qr/role inserter may write to it/,
 $sql->($_) foreach $said =~ /fix: (GRANT .*)/g;
 $source->safe_psql('postgres', 'INSERT INTO seen VALUES (3)');
 ingest_ok($source, $inserter, 'run', '--until-current');
+
+# --- a database that was renamed: what is asked of the one name would not have what is stored under the other
+
+$_->safe_psql('postgres', 'CREATE DATABASE app') foreach $source, $destination;
+$source->safe_psql('app', q{CREATE TABLE t (id int PRIMARY KEY, v text); ALTER TABLE t REPLICA IDENTITY FULL});
+my $history = $destination->connstr('app');
+ingest_ok($source->connstr('app'), $history, 'init', '--slot', 'renamed');
+$source->safe_psql('app', q{INSERT INTO t VALUES (1, 'old')});
+drain($source->connstr('app'), $history, '--slot', 'renamed');
+$source->safe_psql('postgres', 'ALTER DATABASE app RENAME TO shop');
+$source->safe_psql('shop', q{UPDATE t SET v = 'new'});
+my $shop = $source->connstr('shop');
+my ($mend) = ingest_fails('a database that was renamed', 3, qr/renamed is stored here for the database app, and the source is the database shop/,
+	$shop, $history, 'run', '--until-current', '--slot', 'renamed') =~ /(UPDATE bemi.progress .*?);/;
+is($destination->safe_psql('app', q{SELECT bemi.record_at('t', '1', now())->>'v'}), 'old', 'nothing of it is stored');
+$destination->safe_psql('app', $mend);
+$destination->safe_psql('app', "UPDATE $_ SET database = 'shop'") foreach qw(bemi.tables bemi.snapshots bemi.gaps changes);
+drain($shop, $history, '--slot', 'renamed');
+is($destination->safe_psql('app', q{SELECT bemi.record_at('t', '1', now())->>'v'}), 'new', 'with what it says, it goes on');
+
+# --- a server that refuses in another language: what it means stands beside its words
+
+my $port = PostgreSQL::Test::Cluster::get_free_port();
+my $listener = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $port, Listen => 10, ReuseAddr => 1) or die $!;
+my $foreign = fork // die $!;
+if ($foreign == 0)
+{
+	while (my $client = $listener->accept)
+	{
+		sysread $client, my $startup, 1000;
+		my $error = join "\0", "S\xd0\x92\xd0\x90\xd0\x96\xd0\x9d\xd0\x9e", 'VFATAL', 'C28P01', "M\xd0\xbd\xd0\xb5\xd1\x82", '', '';
+		syswrite $client, 'E' . pack('N', length($error) + 4) . $error;
+		close $client;
+	}
+	POSIX::_exit(0);
+}
+ingest_fails('a password that is wrong is not waited for, in any language', 3, qr/source: .*\xd0\x92\xd0\x90\xd0\x96\xd0\x9d\xd0\x9e:  \xd0\xbd\xd0\xb5\xd1\x82/,
+	"host=127.0.0.1 port=$port dbname=postgres user=anyone sslmode=disable gssencmode=disable", $destination, 'run', '--until-current');
+kill 'KILL', $foreign;
+waitpid $foreign, 0;
 
 # --- a destination that may not be written to: one line each time
 

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <poll.h>
+#include <vector>
 
 #include "errors.hpp"
+#include "hosts.hpp"
 #include "interrupt.hpp"
 
 namespace bemi::ingest {
@@ -29,14 +31,19 @@ Connection::Connection(const std::string& conninfo, Kind kind, std::string side)
       replication_(kind == Kind::kReplication),
       conn_(nullptr, PQfinish),
       message_(nullptr, PQfreemem) {
-    Connect(conninfo, kind);
-    FinishConnecting();
+    Connect(conninfo, kind, nullptr);
+    Hosts hosts(conn_.get());
+    while (!FinishConnecting(hosts.timeout())) {
+        if (!hosts.LeaveOut(conn_.get()))
+            throw DatabaseError(side_, "08001", "no answer from " + Describe());
+        Connect(conninfo, kind, &hosts);
+    }
     PQsetErrorVerbosity(conn_.get(), PQERRORS_DEFAULT);
     PQsetnonblocking(conn_.get(), 1);
     PQsetNoticeReceiver(conn_.get(), IgnoreNotice, nullptr);
 }
 
-void Connection::Connect(const std::string& conninfo, Kind kind) {
+void Connection::Connect(const std::string& conninfo, Kind kind, const Hosts* hosts) {
     // libpq's own words about a connection string may repeat its password: ours don't.
     char* why = nullptr;
     std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> parsed(
@@ -46,37 +53,51 @@ void Connection::Connect(const std::string& conninfo, Kind kind) {
         throw Failure(Exit::kUsage, "--" + side_ +
                                         " is not a connection string that libpq can read "
                                         "(it is not shown here: it may hold a password)");
-    const char* keys[] = {"dbname",
-                          "fallback_application_name",
-                          "client_encoding",
-                          "keepalives_idle",
-                          "keepalives_interval",
-                          "keepalives_count",
-                          "replication",
-                          nullptr};
-    const char* values[] = {conninfo.c_str(), "bemi_ingest", "UTF8", "30", "10", "3",
-                            "database",       nullptr};
-    if (kind == Kind::kSql)
-        keys[6] = nullptr;
-    conn_.reset(PQconnectStartParams(keys, values, 1));
+    std::vector<const char*> keys = {
+        "dbname",          "fallback_application_name", "client_encoding",
+        "keepalives_idle", "keepalives_interval",       "keepalives_count"};
+    std::vector<const char*> values = {conninfo.c_str(), "bemi_ingest", "UTF8", "30", "10", "3"};
+    auto add = [&](const char* key, const char* value) {
+        keys.push_back(key);
+        values.push_back(value);
+    };
+    if (kind == Kind::kReplication)
+        add("replication", "database");
+    std::string names, addresses, ports;
+    if (hosts != nullptr) {
+        add("host", (names = hosts->Names()).c_str());
+        add("hostaddr", (addresses = hosts->Addresses()).c_str());
+        add("port", (ports = hosts->Ports()).c_str());
+    }
+    add(nullptr, nullptr);
+    conn_.reset(PQconnectStartParams(keys.data(), values.data(), 1));
     if (!conn_)
         throw std::bad_alloc();
     PQsetErrorVerbosity(conn_.get(), PQERRORS_VERBOSE);
 }
 
-void Connection::FinishConnecting() {
-    auto deadline = Clock::now() + kConnectTimeout;
+bool Connection::FinishConnecting(int seconds) {
+    const std::chrono::seconds limit =
+        seconds > 0 ? std::chrono::seconds(seconds) : kConnectTimeout;
+    auto deadline = Clock::now() + limit;
+    auto place = [this] { return std::string(PQhost(conn_.get())) + ' ' + PQport(conn_.get()); };
+    std::string at = place();
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
     while (PQstatus(conn_.get()) != CONNECTION_BAD && state != PGRES_POLLING_OK) {
         if (state == PGRES_POLLING_FAILED)
             break;
         if (!Wait(state == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline))
-            throw DatabaseError(side_, "08001", "no answer from " + Describe());
+            return false;
         state = PQconnectPoll(conn_.get());
+        // Each server has its time.
+        if (place() != at) {
+            at = place();
+            deadline = Clock::now() + limit;
+        }
     }
-    if (PQstatus(conn_.get()) == CONNECTION_OK)
-        return;
-    ThrowConnectFailure();
+    if (PQstatus(conn_.get()) != CONNECTION_OK)
+        ThrowConnectFailure();
+    return true;
 }
 
 bool Connection::Wait(short events, Clock::time_point deadline) {

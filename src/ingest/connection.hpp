@@ -29,6 +29,8 @@ class Result {
     std::unique_ptr<PGresult, decltype(&PQclear)> result_;
 };
 
+class Hosts;
+
 class Connection {
  public:
     enum class Kind { kSql, kReplication };
@@ -70,8 +72,10 @@ class Connection {
     void WhileWaiting(std::function<void()> hook) { while_waiting_ = std::move(hook); }
 
  private:
-    void Connect(const std::string& conninfo, Kind kind);
-    void FinishConnecting();
+    // `hosts`: those that are left to try; null: all.
+    void Connect(const std::string& conninfo, Kind kind, const Hosts* hosts);
+    // False where a server is silent for so many seconds; 0: for as long as usual.
+    bool FinishConnecting(int seconds);
     // Waits for the socket; false after the deadline.
     bool Wait(short events, Clock::time_point deadline);
     void Flush();

@@ -19,9 +19,9 @@ std::string Trim(std::string text) {
 }
 
 // libpq has no SQLSTATE for a failed connection but in the verbose text: "FATAL:  28P01: password
-// …".
+// …", where the server's language may have another word for FATAL.
 std::string TakeSqlState(std::string* message) {
-    static const std::regex state("([A-Z]+:  )([0-9A-Z]{5}): ");
+    static const std::regex state("(:  )([0-9A-Z]{5}): ");
     static const std::regex location("\n?LOCATION:[^\n]*");
     std::smatch match;
     std::string found = "08001";

@@ -158,9 +158,10 @@ void InitProgress(Connection& source, Connection& destination, const Settings& s
     if (known && (known->system != system.identifier || known->database != source.Database()))
         std::fprintf(stderr,
                      "bemi_ingest: note: slot %s is stored here for another source (database %s, "
-                     "system %llu); run will call it a gap. For a second source: another --slot\n",
+                     "system %llu); run will %s. For a second source: another --slot\n",
                      settings.slot.c_str(), known->database.c_str(),
-                     static_cast<unsigned long long>(known->system));
+                     static_cast<unsigned long long>(known->system),
+                     known->database != source.Database() ? "refuse it" : "call it a gap");
     Lsn position = InitSlot(source, settings);
     if (recalled && RecordDrop(source, destination, *known, system))
         return;

@@ -150,6 +150,20 @@ void Runner::Lock() {
 
 Progress Runner::Continue(const System& system) {
     Progress progress = Demand(ReadProgress(*destination_, settings_.slot), settings_);
+    // Questions are asked of the database's name: under another one, new records would not be
+    // found.
+    if (progress.database != source_->Database())
+        throw Failure(
+            Exit::kRefused,
+            "slot " + settings_.slot + " is stored here for the database " + progress.database +
+                ", and the source is the database " + source_->Database(),
+            "--source with dbname=" + progress.database +
+                ", or another --slot; where the database was renamed: UPDATE bemi.progress SET "
+                "database = " +
+                destination_->Literal(source_->Database()) +
+                " WHERE slot = " + destination_->Literal(settings_.slot) +
+                "; and the same for its rows of bemi.tables, bemi.snapshots, bemi.gaps and " +
+                destination_->Identifier(settings_.schema) + ".changes");
     std::optional<SlotState> slot = ReadSlot(*source_, settings_.slot);
     if (!slot)
         throw Failure(Exit::kRefused, "the source has no slot " + settings_.slot + " any more",
