@@ -170,9 +170,9 @@ $node->safe_psql('postgres', $_) foreach q{CREATE TABLE always (id int GENERATED
 	q{INSERT INTO always (v) VALUES ('a')};
 $node->safe_psql('postgres', $_) foreach q{UPDATE always SET id = DEFAULT}, q{UPDATE always SET v = 'b'};
 drain($node, $node);
-is($node->safe_psql('postgres', q{SELECT string_agg(concat_ws(' ', operation, outcome, conflict), E'\n') FROM bemi.revert("table" => 'always',
+like($node->safe_psql('postgres', q{SELECT string_agg(concat_ws(' ', operation, outcome, conflict), E'\n') FROM bemi.revert("table" => 'always',
 	since => (SELECT min(committed_at) FROM changes WHERE "table" = 'always' AND operation = 'UPDATE'))}),
-	qq{UPDATE fits\nUPDATE conflict column "id" can only be updated to DEFAULT: Column "id" is an identity column defined as GENERATED ALWAYS.},
+	qr/^UPDATE fits\nUPDATE conflict .*"id"/,
 	'a new value of an identity column cannot be taken back, which is said');
 is($node->safe_psql('postgres', 'SELECT id, v FROM always'), '2|b', 'and nothing is done');
 $node->safe_psql('postgres', q{BEGIN; SELECT pg_logical_emit_message(true, '_bemi', '{"case": "always"}'); INSERT INTO always (v) VALUES ('c');
