@@ -341,7 +341,9 @@ BEGIN
                    CASE WHEN operation = 'UPDATE' THEN oracle.key_text(want_before, key) END AS old_key
             FROM images)
         SELECT *,
-               CASE WHEN want_key IS NOT NULL AND old_key <> want_key THEN old_key END AS want_previous,
+               -- A key that is a null of JSON has no text, but may have had one.
+               CASE WHEN want_after OPERATOR(pg_catalog.?&) key AND old_key IS DISTINCT FROM want_key
+                   THEN old_key END AS want_previous,
                pg_catalog.format('%s.%s %s (%s, key %s), transaction %s, sequence %s, line %s',
                    "schema", "table", operation, identity, key, xid, sequence, i) AS who
         FROM keys;
