@@ -92,6 +92,18 @@ DELETE FROM t_changing;
 COMMIT;
 SELECT * FROM images();
 
+-- a key that was dropped since, and that is not even known to have been: VACUUM has noted that there is no index, where
+-- the changes' own view of the catalogs sees it too
+CREATE TABLE t_lagging (id int PRIMARY KEY, note text);
+INSERT INTO t_lagging VALUES (1, 'one');
+UPDATE t_lagging SET note = 'two';
+UPDATE t_lagging SET id = 2;
+DELETE FROM t_lagging;
+ALTER TABLE t_lagging DROP CONSTRAINT t_lagging_pkey;
+VACUUM t_lagging;
+SELECT relhasindex FROM pg_class WHERE oid = 't_lagging'::regclass;
+SELECT * FROM images();
+
 -- nulls are values: under full they are in both images
 CREATE TABLE t_nulls (a int, b text, c int);
 ALTER TABLE t_nulls REPLICA IDENTITY FULL;
@@ -125,6 +137,6 @@ FROM pg_logical_slot_get_changes('regress', NULL, NULL);
 
 SELECT pg_drop_replication_slot('regress');
 DROP TABLE t_full, t_default, t_index, t_both, t_primary, t_nothing, t_keyless, t_deferrable, t_full_keyless, t_changing,
-    t_nulls, t_many, t_copied;
+    t_lagging, t_nulls, t_many, t_copied;
 DROP PROCEDURE change;
 DROP FUNCTION images;

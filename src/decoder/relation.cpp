@@ -126,11 +126,10 @@ void NoteIndex(RelationKeys* keys, HeapTuple tuple, char identity) {
 }
 
 // One look at pg_index. The relation cache would have to look there as well, keeps no columns, and
-// leaves a deferrable primary key out on some versions.
+// leaves a deferrable primary key out on some versions. Also where relhasindex is false: VACUUM
+// writes that over the old row of pg_class once the last index is gone, under a slot that lags.
 RelationKeys ReadKeys(Relation relation) {
     RelationKeys keys = {};
-    if (!relation->rd_rel->relhasindex)
-        return keys;
     ScanKeyData wanted;
     ScanKeyInit(&wanted, Anum_pg_index_indrelid, BTEqualStrategyNumber, F_OIDEQ,
                 ObjectIdGetDatum(RelationGetRelid(relation)));
