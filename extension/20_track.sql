@@ -63,6 +63,8 @@ COMMENT ON FUNCTION bemi._previous_identity(regclass) IS
 'internal: the replica identity that bemi.untrack gives back';
 
 -- Why an action on this relation makes no sense, and what does; no row where it does make sense.
+-- 'prepare' is to track what is not asked for by name. An unlogged table gets its identity then,
+-- which costs nothing as long as nothing is logged: no command tells that it was made a logged one.
 CREATE FUNCTION bemi._obstacle(relation regclass, action text, OUT supported_not_for text, OUT hint text)
 RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -75,7 +77,7 @@ AS $$
         (c.relkind NOT IN ('r', 'p'), 'relations other than tables', 'Name a table.'),
         (n.nspname IN ('pg_catalog', 'information_schema', 'bemi'), format('tables in schema "%s"', n.nspname),
          'What changes in this schema is never emitted.'),
-        (c.relpersistence = 't' AND action = 'track', 'temporary tables',
+        (c.relpersistence = 't' AND action IN ('track', 'prepare'), 'temporary tables',
          'PostgreSQL does not log their changes: use a permanent table.'),
         (c.relpersistence = 'u' AND action = 'track', 'unlogged tables',
          format('Have PostgreSQL log its changes first: ALTER TABLE %s SET LOGGED;', relation))
@@ -153,7 +155,8 @@ BEGIN
                 MESSAGE = format('partition %s is not tracked', member),
                 DETAIL = format('This operation is not supported for %s.', obstacle.supported_not_for),
                 HINT = obstacle.hint;
-        ELSE
+        END IF;
+        IF NOT EXISTS (SELECT FROM bemi._obstacle(member, 'prepare')) THEN
             PERFORM bemi._make_full(member);
         END IF;
     END LOOP;

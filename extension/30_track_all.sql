@@ -62,7 +62,7 @@ AS $$
     )
     SELECT array_agg(c.oid::regclass ORDER BY c.relkind = 'p' DESC, c.oid)
     FROM not_full c
-    WHERE NOT EXISTS (SELECT FROM bemi._obstacle(c.oid::regclass, 'track'))
+    WHERE NOT EXISTS (SELECT FROM bemi._obstacle(c.oid::regclass, 'prepare'))
 $$;
 COMMENT ON FUNCTION bemi._tables_to_track(name) IS
 'internal: the tables of a schema without replica identity full';
@@ -195,7 +195,7 @@ BEGIN
         FROM pg_event_trigger_ddl_commands()
         WHERE object_type = 'table' AND schema_name <> 'pg_temp')
     LOOP
-        IF NOT EXISTS (SELECT FROM bemi._obstacle(relation, 'track')) THEN
+        IF NOT EXISTS (SELECT FROM bemi._obstacle(relation, 'prepare')) THEN
             PERFORM bemi._make_full(relation);
         END IF;
     END LOOP;

@@ -96,6 +96,7 @@ SELECT bemi.track('event_us');
 TABLE identities;
 SELECT bemi.track('event');
 TABLE identities;
+CREATE UNLOGGED TABLE event_faster PARTITION OF event FOR VALUES IN ('faster');
 CREATE TABLE event_eu_2 PARTITION OF event_eu FOR VALUES FROM (10) TO (20);
 CREATE TABLE event_af (id int NOT NULL, region text NOT NULL);
 TABLE identities;

@@ -86,12 +86,26 @@ ALTER TABLE moved_to.moved_before ALTER id SET DEFAULT 1;
 SELECT relreplident FROM pg_class WHERE oid = 'moved_to.moved_before'::regclass;
 DROP SCHEMA moved_to CASCADE;
 
--- not tracked: other schemas, temporary and unlogged tables
-CREATE TABLE elsewhere.free (id int);
+-- unlogged tables: ready for the day when they are logged, each of them
 CREATE UNLOGGED TABLE made_fast (id int);
+CREATE UNLOGGED TABLE elsewhere.made_faster (id int);
+ALTER TABLE elsewhere.made_faster SET SCHEMA "All ""'
+%s";
+SELECT bemi.untrack('fast');
+ALTER TABLE fast SET LOGGED;
+ALTER TABLE parted_2 SET LOGGED;
+ALTER TABLE made_fast SET LOGGED;
+ALTER TABLE made_faster SET LOGGED;
+SELECT relname, relreplident FROM pg_class
+WHERE relpersistence = 'p' AND relname IN ('fast', 'parted_2', 'made_fast', 'made_faster') ORDER BY relname;
+SELECT "table", lacks FROM bemi.untracked WHERE schema LIKE 'All%' AND lacks = 'replica identity full' ORDER BY 1;
+ALTER TABLE parted_2 SET UNLOGGED;
+
+-- not tracked: other schemas, temporary tables
+CREATE TABLE elsewhere.free (id int);
 CREATE TEMP TABLE made_scratch (id int);
 CREATE TEMP TABLE made_scratch_as AS SELECT 1 AS id;
-SELECT relname, relreplident FROM pg_class WHERE relname IN ('free', 'made_fast', 'made_scratch', 'made_scratch_as') ORDER BY relname;
+SELECT relname, relreplident FROM pg_class WHERE relname IN ('free', 'made_scratch', 'made_scratch_as') ORDER BY relname;
 -- nor is anything where nobody asked for it any more
 DELETE FROM bemi.tracked_schemas;
 CREATE TABLE unasked (id int);
