@@ -41,6 +41,7 @@ struct ValuePlan {
     bool guarded;
     // Calls an output function that looks at settings: ApplyOutputSettings first.
     bool uses_settings;
+    std::uint16_t depth;  // levels of arrays and composite types, 0 for any other type
 };
 
 struct ValueOptions {
@@ -48,6 +49,7 @@ struct ValueOptions {
     MemoryContext scratch;  // for what a plan is made with, and does not keep
     bool quote_bigint;
     bool quote_numeric;
+    CompositePlan** composites;  // that were planned with these options so far, for one relation
 };
 
 // Makes the plan of a type in the current memory context, which must live as long as the plan.

@@ -191,6 +191,8 @@ void PlanKey(RelationPlan* plan, const Planning& planning) {
     const IndexKey& primary = planning.keys.primary;
     ValueOptions unquoted = planning.values;
     unquoted.quote_bigint = unquoted.quote_numeric = false;
+    CompositePlan* composites = nullptr;
+    unquoted.composites = &composites;
     plan->key = static_cast<KeyColumn*>(
         palloc0(sizeof(KeyColumn) * static_cast<std::size_t>(primary.count)));
     for (int i = 0; i < primary.count; i++) {
@@ -220,8 +222,9 @@ void PlanRelation(RelationPlan* plan, Relation relation, const Filter& filter,
     const TableNames names = LookUpNames(relation, plan->dependencies);
     plan->emitted = relation->rd_rel->relkind == RELKIND_RELATION && EmitsTable(filter, names);
     if (plan->emitted) {
+        CompositePlan* composites = nullptr;
         const ValueOptions values = {&encoding, previous, filter.options->quote_bigint,
-                                     filter.options->quote_numeric};
+                                     filter.options->quote_numeric, &composites};
         plan->qualified_name = QuotedName(names);
         plan->opening = Opening(names, values, database);
         const RelationKeys keys = ReadKeys(relation);

@@ -1,5 +1,6 @@
 // Which writer a type gets: the decisions of to_jsonb (jsonb.c, jsonb_categorize_type), made once.
 
+#include "bemi/wire.hpp"
 #include "value_writers.hpp"
 
 namespace bemi {
@@ -32,6 +33,9 @@ const BuiltIn kBuiltIns[] = {
     {JSONOID, WriteJson, JsonKind::kOther},
     {JSONBOID, WriteJsonb, JsonKind::kOther},
 };
+
+// Levels of a type that is not written: more than a json value may have, for all of them together.
+constexpr std::uint16_t kTooDeep = wire::kMaxValueDepth + 1;
 
 const BuiltIn* FindBuiltIn(Oid type) {
     for (const BuiltIn& built_in : kBuiltIns) {
@@ -77,38 +81,72 @@ void PlanOutputFunction(ValuePlan* plan, DependencyList& dependencies) {
         dependencies.AddFunction(plan->output->function);
 }
 
+// For what is nested too deeply to be read, or to be written without running out of stack.
+void PlanTooDeep(ValuePlan* plan) {
+    plan->write = WriteTooDeep;
+    plan->kind = JsonKind::kOther;
+    plan->depth = kTooDeep;
+}
+
+void PlanNested(ValuePlan* plan, Oid type, const ValueOptions& options,
+                DependencyList& dependencies, int level);
+
 void PlanArray(ValuePlan* plan, Oid element_type, const ValueOptions& options,
-               DependencyList& dependencies) {
+               DependencyList& dependencies, int level) {
     plan->element = static_cast<ValuePlan*>(palloc0(sizeof(ValuePlan)));
-    PlanValue(plan->element, element_type, options, dependencies);
+    PlanNested(plan->element, element_type, options, dependencies, level);
     plan->write = WriteArray;
     plan->kind = JsonKind::kOther;
     plan->guarded = plan->element->guarded;
     plan->uses_settings = plan->element->uses_settings;
+    plan->depth = static_cast<std::uint16_t>(plan->element->depth + MAXDIM);
 }
 
-void PlanComposite(ValuePlan* plan, const ValueOptions& options, DependencyList& dependencies) {
+void PlanField(CompositePlan* composite, int i, const ValueOptions& options,
+               DependencyList& dependencies, int level) {
+    const FormData_pg_attribute* attribute = TupleDescAttr(composite->descriptor, i);
+    if (!IsStoredAttribute(attribute))
+        return;
+    ValuePlan* const field = &composite->fields[i];
+    composite->labels[i] = LabelOf(NullMember(options, NameStr(attribute->attname)));
+    PlanNested(field, attribute->atttypid, options, dependencies, level);
+    ValuePlan* const whole = &composite->value;
+    whole->guarded |= field->guarded;
+    whole->uses_settings |= field->uses_settings;
+    whole->depth = Max(whole->depth, static_cast<std::uint16_t>(field->depth + 1));
+}
+
+CompositePlan* MakeComposite(const ValuePlan& plan, const ValueOptions& options,
+                             DependencyList& dependencies, int level) {
     CompositePlan* composite = static_cast<CompositePlan*>(palloc0(sizeof(CompositePlan)));
-    TupleDesc descriptor = lookup_rowtype_tupdesc(plan->type, -1);
+    TupleDesc descriptor = lookup_rowtype_tupdesc(plan.type, -1);
     composite->descriptor = CreateTupleDescCopyConstr(descriptor);
     ReleaseTupleDesc(descriptor);
     const std::size_t natts = static_cast<std::size_t>(composite->descriptor->natts);
     composite->labels = static_cast<std::string_view*>(palloc0(sizeof(std::string_view) * natts));
     composite->fields = static_cast<ValuePlan*>(palloc0(sizeof(ValuePlan) * natts));
-    plan->write = WriteComposite;
-    plan->kind = JsonKind::kOther;
-    plan->composite = composite;
-    dependencies.AddRelation(get_typ_typrelid(plan->type));
-    for (std::size_t i = 0; i < natts; i++) {
-        const FormData_pg_attribute* attribute =
-            TupleDescAttr(composite->descriptor, static_cast<int>(i));
-        if (!IsStoredAttribute(attribute))
-            continue;
-        composite->labels[i] = LabelOf(NullMember(options, NameStr(attribute->attname)));
-        PlanValue(&composite->fields[i], attribute->atttypid, options, dependencies);
-        plan->guarded |= composite->fields[i].guarded;
-        plan->uses_settings |= composite->fields[i].uses_settings;
-    }
+    composite->type = plan.type;
+    composite->value = plan;
+    composite->value.write = WriteComposite;
+    composite->value.kind = JsonKind::kOther;
+    composite->value.composite = composite;
+    composite->value.depth = 1;
+    dependencies.AddRelation(get_typ_typrelid(plan.type));
+    for (std::size_t i = 0; i < natts; i++)
+        PlanField(composite, static_cast<int>(i), options, dependencies, level);
+    composite->next = *options.composites;
+    *options.composites = composite;
+    return composite;
+}
+
+void PlanComposite(ValuePlan* plan, const ValueOptions& options, DependencyList& dependencies,
+                   int level) {
+    CompositePlan* composite = *options.composites;
+    while (composite != nullptr && composite->type != plan->type)
+        composite = composite->next;
+    if (composite == nullptr)
+        composite = MakeComposite(*plan, options, dependencies, level);
+    *plan = composite->value;
 }
 
 void QuoteNumbers(ValuePlan* plan, const ValueOptions& options) {
@@ -118,10 +156,8 @@ void QuoteNumbers(ValuePlan* plan, const ValueOptions& options) {
         plan->write = WriteNumericAsString;
 }
 
-}  // namespace
-
-void PlanValue(ValuePlan* plan, Oid type, const ValueOptions& options,
-               DependencyList& dependencies) {
+void PlanNested(ValuePlan* plan, Oid type, const ValueOptions& options,
+                DependencyList& dependencies, int level) {
     *plan = {};
     if (type >= FirstNormalObjectId)
         dependencies.AddType(type);
@@ -138,16 +174,27 @@ void PlanValue(ValuePlan* plan, Oid type, const ValueOptions& options,
         return;
     }
     const Oid element_type = get_element_type(plan->type);
-    if (OidIsValid(element_type)) {
-        PlanArray(plan, element_type, options, dependencies);
+    if (level > kTooDeep) {
+        PlanTooDeep(plan);
+    } else if (OidIsValid(element_type)) {
+        PlanArray(plan, element_type, options, dependencies, level + 1);
     } else if (get_typtype(plan->type) == TYPTYPE_COMPOSITE) {
-        PlanComposite(plan, options, dependencies);
+        PlanComposite(plan, options, dependencies, level + 1);
     } else if (get_typtype(plan->type) == TYPTYPE_ENUM) {
         plan->write = WriteEnum;
         plan->kind = JsonKind::kString;
     } else {
         PlanOutputFunction(plan, dependencies);
     }
+    if (plan->depth >= kTooDeep)
+        PlanTooDeep(plan);
+}
+
+}  // namespace
+
+void PlanValue(ValuePlan* plan, Oid type, const ValueOptions& options,
+               DependencyList& dependencies) {
+    PlanNested(plan, type, options, dependencies, 0);
 }
 
 std::string_view NullMember(const ValueOptions& options, const char* name) {

@@ -93,6 +93,10 @@ void WriteArray(JsonStream& out, Datum value, ValuePlan& plan) {
     WriteDimension(out, cursor, ARR_DIMS(array), ARR_NDIM(array), *plan.element);
 }
 
+void WriteTooDeep(JsonStream& out, Datum, ValuePlan&) {
+    out.Fail("type is nested too deeply");
+}
+
 void WriteComposite(JsonStream& out, Datum value, ValuePlan& plan) {
     const CompositePlan& composite = *plan.composite;
     HeapTupleHeader header = DatumGetHeapTupleHeader(value);

@@ -14,7 +14,12 @@ struct OutputPlan {
     MemoryContext memory;  // where that lives
 };
 
+// Made once for all places of a relation that have the type: types may hold each other along more
+// paths than there is memory.
 struct CompositePlan {
+    Oid type;
+    CompositePlan* next;  // of those of the relation
+    ValuePlan value;      // what a place gets
     TupleDesc descriptor;
     std::string_view* labels;  // `,"name":` of each attribute, empty where it has no value
     ValuePlan* fields;
@@ -67,5 +72,6 @@ void WriteJson(JsonStream& out, Datum value, ValuePlan& plan);
 void WriteJsonb(JsonStream& out, Datum value, ValuePlan& plan);
 void WriteArray(JsonStream& out, Datum value, ValuePlan& plan);
 void WriteComposite(JsonStream& out, Datum value, ValuePlan& plan);
+void WriteTooDeep(JsonStream& out, Datum value, ValuePlan& plan);
 
 }  // namespace bemi
