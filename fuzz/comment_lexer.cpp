@@ -97,8 +97,15 @@ void CheckAsData(std::string_view text) {
     Require(comments == 1);
 }
 
+std::string CommentsFrom(std::string_view text, std::size_t start, bool backslashes) {
+    std::string all;
+    bemi::ForEachComment(text, start, text.size(), backslashes,
+                         [&](std::string_view comment) { all += std::string(comment) + "*/"; });
+    return all;
+}
+
 void CheckStatement(std::string_view text, std::size_t location, bool backslashes) {
-    const std::size_t start = bemi::StatementStart(text, location, backslashes);
+    const std::size_t start = bemi::StatementStart(text, 0, location, backslashes);
     Require(start <= location);
     // At the start of a piece, it is behind the last semicolon before.
     std::size_t expected = 0;
@@ -112,6 +119,12 @@ void CheckStatement(std::string_view text, std::size_t location, bool backslashe
         text.substr(expected < start ? expected : start,
                     expected < start ? start - expected : expected - start);
     Require(!at_piece || between.find_first_not_of(" \t\n\v\f\r") == std::string_view::npos);
+    // Read on from any statement before it.
+    for (const Lexed& piece : Pieces(text, backslashes)) {
+        if (at_piece && piece.kind == LexedKind::kSemicolon && piece.end <= location)
+            Require(CommentsFrom(text, bemi::StatementStart(text, piece.end, location, backslashes),
+                                 backslashes) == CommentsFrom(text, start, backslashes));
+    }
     bemi::ForEachComment(text, start, text.size(), backslashes, [&](std::string_view comment) {
         Require(comment.data() >= text.data() + 2 &&
                 comment.data() + comment.size() + 2 <= text.data() + text.size());

@@ -86,6 +86,22 @@ foreach my $protocol (qw(simple extended prepared))
 	is($states[1], $states[0], 'takes no transaction id and writes nothing');
 }
 
+# --- very many statements in one message ------------------------------------------------------------------------------
+
+# None of them may cost what all of them do: reading the whole text for each would take many minutes.
+my $many = is_instrumented() ? 5_000 : 100_000;
+$node->safe_psql('postgres', q{CREATE TABLE crowd (n int GENERATED ALWAYS AS IDENTITY)});
+create_slot($node, 'postgres', 'crowd');
+my @statements = map { $_ % 1000 == 0 ? " /*n='$_'*/ INSERT INTO crowd DEFAULT VALUES" : 'INSERT INTO crowd DEFAULT VALUES' } 1 .. $many;
+my $ended = eval { $node->psql('postgres', join('\;', @statements) . ' /*last=\'1\'*/;', timeout => $PostgreSQL::Test::Utils::timeout_default) };
+is($ended, 0, "$many statements of one line") or diag($@);
+is($node->safe_psql('postgres', q{
+SELECT count(*), count(*) FILTER (WHERE context = CASE WHEN n % 1000 = 0 AND n = (SELECT max(n) FROM crowd)
+    THEN format('{"n":"%s","last":"1"}', n) WHEN n % 1000 = 0 THEN format('{"n":"%s"}', n) ELSE '{}' END)
+FROM pg_logical_slot_get_changes('crowd', NULL, NULL, 'context_scope', 'preceding') r,
+    LATERAL (SELECT (r.data::json->'after'->>'n')::int AS n, r.data::json->>'context' AS context) c}), "$many|$many", 'each with its own comments');
+$node->safe_psql('postgres', q{SELECT pg_drop_replication_slot('crowd')});
+
 # --- parallel plans --------------------------------------------------------------------------------------------
 
 $node->safe_psql('postgres', 'CREATE TABLE many AS SELECT n FROM generate_series(1, 20000) n; ANALYZE many');

@@ -236,19 +236,22 @@ bool CommentLexer::SkipBlockComment() {
     return false;
 }
 
-std::size_t StatementStart(std::string_view text, std::size_t location, bool backslash_escapes) {
+std::size_t StatementStart(std::string_view text, std::size_t from, std::size_t location,
+                           bool backslash_escapes) {
     // A semicolon with nothing but white space behind it is one, unless it ends a -- comment.
     std::size_t before = location;
-    while (before > 0 && Is(kSpace, text[before - 1]))
+    while (before > from && Is(kSpace, text[before - 1]))
         before--;
-    if (before == 0)
-        return 0;
-    const std::size_t line = text.find_last_of("\r\n", before - 1) + 1;
+    if (before <= from)
+        return from;
+    std::size_t line = before - 1;
+    while (line > from && !Is(kLineEnd, text[line - 1]))
+        line--;
     const std::string_view line_text(text.data() + line, before - line);
     if (text[before - 1] == ';' && line_text.find("--") == std::string_view::npos)
         return before;
-    std::size_t start = 0;
-    CommentLexer lexer(text, 0, backslash_escapes);
+    std::size_t start = from;
+    CommentLexer lexer(text, from, backslash_escapes);
     for (Lexed piece = lexer.Next(); piece.kind != LexedKind::kEnd && piece.start < location;
          piece = lexer.Next()) {
         if (piece.kind == LexedKind::kSemicolon)

@@ -77,7 +77,9 @@ void ForEachComment(std::string_view text, std::size_t start, std::size_t end,
 }
 
 // Where the statement begins that the server says is at `location`: behind the semicolon before
-// it. Some servers count the comments in front of a statement as its own, others don't.
-std::size_t StatementStart(std::string_view text, std::size_t location, bool backslash_escapes);
+// it. Some servers count the comments in front of a statement as its own, others don't. `from` is
+// where a statement before it begins, or it itself, or 0.
+std::size_t StatementStart(std::string_view text, std::size_t from, std::size_t location,
+                           bool backslash_escapes);
 
 }  // namespace bemi

@@ -82,7 +82,8 @@ void Keep(Set* set, std::string_view text, const StatementText& statement,
 std::string_view CommentsOf(const StatementText& statement) {
     static JsonStream gathered;
     static bool is_prepared = false;
-    const std::string_view text = statement.text;
+    // A long text is not measured: each of the statements in it would do so.
+    const std::string_view text(statement.text, strnlen(statement.text, kMaxText + 1));
     const bool is_short = !text.empty() && text.size() <= kMaxText;
     Set* const set = is_short ? SetOf(text, statement.location) : nullptr;
     for (unsigned i = 0; is_short && i < kWays; i++) {

@@ -32,14 +32,53 @@ void Ignore(const char* reason) {
     ereport(DEBUG1, (errmsg("bemi_session: ignored a comment: %s", reason)));
 }
 
+// How far the text of the client's message was read. It may hold very many statements, none of
+// which may cost as much as all of them. The text goes with the memory of the message.
+struct Progress {
+    const char* text;  // NULL for none
+    std::size_t size;
+    std::size_t location;  // of the statement that was read last
+    std::size_t start;     // of the same, with what is in front of it
+};
+Progress progress = {};
+
+void ForgetProgress(void*) {
+    progress = {};
+}
+
+std::string_view WholeText(const StatementText& statement) {
+    if (statement.text == progress.text)
+        return {progress.text, progress.size};
+    const std::string_view text = statement.text;
+    if (statement.text == debug_query_string && statement.location >= 0) {
+        static MemoryContextCallback callback;
+        if (progress.text == nullptr) {
+            callback.func = ForgetProgress;
+            MemoryContextRegisterResetCallback(MessageContext, &callback);
+        }
+        progress = {statement.text, text.size(), 0, 0};
+    }
+    return text;
+}
+
+std::size_t StartOf(const StatementText& statement, std::string_view text, std::size_t location) {
+    const bool is_client = statement.text == progress.text;
+    const std::size_t from = is_client && progress.location <= location ? progress.start : 0;
+    const std::size_t start = StatementStart(text, from, location, BackslashesEscape());
+    if (is_client) {
+        progress.location = location;
+        progress.start = start;
+    }
+    return start;
+}
+
 Bounds BoundsOf(const StatementText& statement, std::string_view text) {
     if (statement.location < 0 || static_cast<std::size_t>(statement.location) > text.size())
         return {0, text.size()};
     const std::size_t location = static_cast<std::size_t>(statement.location);
     const std::size_t end =
         statement.length > 0 ? location + static_cast<std::size_t>(statement.length) : text.size();
-    const std::size_t start = StatementStart(text, location, BackslashesEscape());
-    return {start, end < text.size() ? end : text.size()};
+    return {StartOf(statement, text, location), end < text.size() ? end : text.size()};
 }
 
 // Between "Bemi " and " Bemi", whatever white space is around; false where the comment is none of
@@ -126,17 +165,18 @@ void ReadBemi(JsonStream& out, std::string_view comment) {
 }  // namespace
 
 std::string_view TextOf(const StatementText& statement) {
-    const std::string_view text = statement.text;
+    const std::string_view text = WholeText(statement);
     const Bounds bounds = BoundsOf(statement, text);
     return {text.data() + bounds.start, bounds.end - bounds.start};
 }
 
 void GatherComments(JsonStream& out, const StatementText& statement) {
-    if (std::strstr(statement.text, "/*") == nullptr)
-        return;
-    const std::string_view text = statement.text;
+    const std::string_view text = WholeText(statement);
     const Bounds bounds = BoundsOf(statement, text);
-    ForEachComment(text, bounds.start, bounds.end, BackslashesEscape(),
+    // Most have none, and only what is behind them can be one of theirs.
+    const std::string_view own = First(text, bounds.end);
+    const bool has_none = own.find("/*", bounds.start) == std::string_view::npos;
+    ForEachComment(text, has_none ? bounds.end : bounds.start, bounds.end, BackslashesEscape(),
                    [&out](std::string_view comment) {
                        out.Append(comment);
                        out.Put('\0');
