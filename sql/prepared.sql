@@ -36,3 +36,24 @@ COMMIT PREPARED 'regress three';
 SELECT records();
 SELECT pg_drop_replication_slot('regress');
 DROP TABLE t;
+
+-- Decoding waits for nobody's lock, not on a table and not on a type: whoever has it may wait for the decoding in turn
+CREATE TYPE pair AS (a int, b text);
+CREATE TABLE other (a int);
+CREATE TABLE held (id int PRIMARY KEY, p pair, o other, os other[]);
+CREATE TABLE parted (id int) PARTITION BY LIST (id);
+CREATE TABLE parted_1 PARTITION OF parted DEFAULT;
+SELECT FROM pg_create_logical_replication_slot('regress', 'bemi_decoder');
+INSERT INTO held VALUES (1, (1, 'b'), ROW(2), ARRAY[ROW(3)::other]);
+INSERT INTO parted VALUES (1);
+BEGIN;
+LOCK TABLE held, other, parted;
+ALTER TYPE pair ADD ATTRIBUTE c int;
+PREPARE TRANSACTION 'regress four';
+SET lock_timeout = '10s';
+SELECT records();
+RESET lock_timeout;
+ROLLBACK PREPARED 'regress four';
+SELECT pg_drop_replication_slot('regress');
+DROP TABLE held, other, parted;
+DROP TYPE pair;

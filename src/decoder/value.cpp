@@ -116,12 +116,23 @@ void PlanField(CompositePlan* composite, int i, const ValueOptions& options,
     whole->depth = Max(whole->depth, static_cast<std::uint16_t>(field->depth + 1));
 }
 
+// In the current memory context. As the server gets at the tables that it decodes: by the relation
+// cache alone. The type cache would lock the type's relation, and wait for whoever is altering it;
+// for ever, if that is a transaction that has committed and waits for a synchronous standby: us.
+TupleDesc CopyDescriptor(Oid relation_id) {
+    const Relation relation = RelationIdGetRelation(relation_id);
+    if (!RelationIsValid(relation))
+        elog(ERROR, "could not open relation with OID %u", relation_id);
+    const TupleDesc descriptor = CreateTupleDescCopyConstr(RelationGetDescr(relation));
+    RelationClose(relation);
+    return descriptor;
+}
+
 CompositePlan* MakeComposite(const ValuePlan& plan, const ValueOptions& options,
                              DependencyList& dependencies, int level) {
     CompositePlan* composite = static_cast<CompositePlan*>(palloc0(sizeof(CompositePlan)));
-    TupleDesc descriptor = lookup_rowtype_tupdesc(plan.type, -1);
-    composite->descriptor = CreateTupleDescCopyConstr(descriptor);
-    ReleaseTupleDesc(descriptor);
+    const Oid relation = get_typ_typrelid(plan.type);
+    composite->descriptor = CopyDescriptor(relation);
     const std::size_t natts = static_cast<std::size_t>(composite->descriptor->natts);
     composite->labels = static_cast<std::string_view*>(palloc0(sizeof(std::string_view) * natts));
     composite->fields = static_cast<ValuePlan*>(palloc0(sizeof(ValuePlan) * natts));
@@ -131,7 +142,7 @@ CompositePlan* MakeComposite(const ValuePlan& plan, const ValueOptions& options,
     composite->value.kind = JsonKind::kOther;
     composite->value.composite = composite;
     composite->value.depth = 1;
-    dependencies.AddRelation(get_typ_typrelid(plan.type));
+    dependencies.AddRelation(relation);
     for (std::size_t i = 0; i < natts; i++)
         PlanField(composite, static_cast<int>(i), options, dependencies, level);
     composite->next = *options.composites;
