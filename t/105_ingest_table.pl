@@ -162,9 +162,19 @@ $sql->('CREATE DATABASE long_name');
 my $long_name = $destination->connstr('long_name');
 my @long = ('--slot', 'long_name', '--schema', 'long_' x 11);
 ingest_ok($source, $long_name, 'init', @long, '--partition-by', 'day');
-$source->safe_psql('postgres', q{INSERT INTO bulk VALUES (-2, 'x')});
+# With a column of somebody's own, made of the others.
+$destination->safe_psql('long_name', "ALTER TABLE $long[3].changes ADD by_whom text GENERATED ALWAYS AS (context->>'userId') STORED");
+$source->safe_psql('postgres', q{
+SELECT pg_replication_origin_session_setup('elsewhere');
+BEGIN;
+SELECT pg_logical_emit_message(true, '_bemi', '{"userId": 7}');
+SELECT pg_replication_origin_xact_setup('0/2', '2001-02-03 04:05:06+00');
+INSERT INTO bulk VALUES (-2, 'x');
+COMMIT});
 drain($source, $long_name, @long);
+is($destination->safe_psql('long_name', "SELECT tableoid::regclass, by_whom FROM $long[3].changes"), 'bemi.changes_2001_02_03|7',
+	'a new partition has the generated columns that the table has got');
 is($destination->safe_psql('long_name', q{SELECT count(*), string_agg(DISTINCT left(p.partition::text, 15), ' ') FROM bemi.target t, bemi.partitions(t.schema) p}),
-	'4|bemi.changes_20', 'names of partitions are whole, whatever the schema is called');
+	'5|bemi.changes_20', 'names of partitions are whole, whatever the schema is called');
 
 done_testing();

@@ -36,7 +36,7 @@ BEGIN
         RETURN;
     END IF;
     EXECUTE format('CREATE TABLE bemi.%I (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS'
-        ' INCLUDING STORAGE INCLUDING COMPRESSION)', name, parent);
+        ' INCLUDING GENERATED INCLUDING STORAGE INCLUDING COMPRESSION)', name, parent);
     EXECUTE format('ALTER TABLE %s ATTACH PARTITION bemi.%I FOR VALUES %s', parent, name, bounds);
 END $$;
 COMMENT ON FUNCTION bemi.ensure_partition(text, timestamptz) IS
