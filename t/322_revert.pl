@@ -182,4 +182,79 @@ is($node->safe_psql('postgres', q{SELECT string_agg(outcome, ' ') FROM bemi.reve
 	'where the row goes altogether it needs not');
 is($node->safe_psql('postgres', 'SELECT id, v FROM always'), '2|b', 'and it goes');
 
+# --- a row whose key changed, with those that refer to it, and then once more changed
+
+$node->safe_psql('postgres', $_) foreach q{CREATE TABLE owner (id int PRIMARY KEY, v int); CREATE TABLE pet (id int PRIMARY KEY, owner int REFERENCES owner ON UPDATE CASCADE);
+	ALTER TABLE owner REPLICA IDENTITY FULL; ALTER TABLE pet REPLICA IDENTITY FULL; INSERT INTO owner VALUES (1, 1), (2, 2); INSERT INTO pet VALUES (1, 1), (2, 1)},
+	q{BEGIN; SELECT pg_logical_emit_message(true, '_bemi', '{"case": "owner"}'); UPDATE owner SET id = 3 WHERE id = 1; UPDATE owner SET v = v + 1; COMMIT};
+drain($node, $node);
+is($node->safe_psql('postgres', q{SELECT string_agg(DISTINCT outcome || coalesce(': ' || conflict, ''), ' ') FROM bemi.revert('{"case": "owner"}')}), 'reverted',
+	'a change of key behind which its row was changed again');
+is($node->safe_psql('postgres', q{SELECT (SELECT string_agg(o::text, ' ' ORDER BY id) FROM owner o) || (SELECT string_agg(p::text, ' ' ORDER BY id) FROM pet p)}),
+	'(1,1) (2,2)(1,1) (2,1)', 'takes those that refer to it along');
+
+# --- values that must be unique, exchanged by way of another; and what was reverted is no obstacle to what was before it
+
+my $cases = 0;
+my $case = sub {
+	my ($statements) = @_;
+	$cases++;
+	$node->safe_psql('postgres', qq{BEGIN; SELECT pg_logical_emit_message(true, '_bemi', '{"exchange": $cases}'); $statements; COMMIT});
+	drain($node, $node);
+	return $cases;
+};
+my $undone = sub {
+	my ($number) = @_;
+	my $outcome = $node->safe_psql('postgres', qq{SELECT string_agg(DISTINCT outcome || coalesce(': ' || conflict, ''), ' ') FROM bemi.revert('{"exchange": $number}')});
+	drain($node, $node);
+	return $outcome;
+};
+$node->safe_psql('postgres', q{
+CREATE TABLE places (id int PRIMARY KEY, place int UNIQUE, span int4range, name text, owner int, active boolean, EXCLUDE USING gist (span WITH &&));
+CREATE UNIQUE INDEX ON places (owner) WHERE active; CREATE UNIQUE INDEX ON places (lower(name));
+CREATE TABLE simple (id int PRIMARY KEY, place int UNIQUE);
+ALTER TABLE places REPLICA IDENTITY FULL; ALTER TABLE simple REPLICA IDENTITY FULL;
+INSERT INTO places VALUES (1, 1, '[1,5)', 'A', 1, true), (2, 2, '[5,9)', 'B', 1, false);
+INSERT INTO simple VALUES (1, 1), (2, 2), (3, 3)});
+my $all = q{SELECT string_agg(t::text, ' ' ORDER BY id) FROM places t};
+my $first = $node->safe_psql('postgres', $all);
+foreach ([ 'a unique column', 'place = -1', 'place = 1', 'place = 2' ], [ 'an exclusion constraint', q{span = '[20,30)'}, q{span = '[1,5)'}, q{span = '[5,9)'} ],
+	[ 'a condition', 'active = false', 'active = true', 'place = 7' ], [ 'an expression', q{name = 'x'}, q{name = 'a'}, q{name = 'b'} ])
+{
+	my ($name, $away, $other, $back) = @$_;
+	my $exchange = $case->("UPDATE places SET $away WHERE id = 1; UPDATE places SET $other WHERE id = 2; UPDATE places SET $back WHERE id = 1");
+	is($undone->($exchange), 'reverted', "rows that have exchanged what is unique: $name");
+	is($node->safe_psql('postgres', $all), $first, 'have it back');
+}
+my $simple = q{SELECT string_agg(id || ':' || place, ' ' ORDER BY id) FROM simple};
+my $script = $case->('UPDATE simple SET place = place + 10; UPDATE simple SET place = place - 9; INSERT INTO simple VALUES (4, 9); UPDATE simple SET place = 1 WHERE id = 4');
+is($undone->($script), 'reverted', 'several rows, and one that is new');
+is($node->safe_psql('postgres', $simple), '1:1 2:2 3:3', 'have theirs');
+# Where the records alone are at hand, their order is enough.
+my $swap = $case->('UPDATE simple SET place = -1 WHERE id = 1; UPDATE simple SET place = 1 WHERE id = 2; UPDATE simple SET place = 2 WHERE id = 1');
+$node->safe_psql('postgres', 'ALTER TABLE simple RENAME TO hidden');
+my $statements = $node->safe_psql('postgres', qq{SELECT bemi.revert_sql('{"exchange": $swap}')});
+$node->safe_psql('postgres', 'ALTER TABLE hidden RENAME TO simple');
+$node->safe_psql('postgres', $statements);
+drain($node, $node);
+is($node->safe_psql('postgres', $simple), '1:1 2:2 3:3', 'also by a script of a database without the table');
+
+foreach ([ 'several changes', 'UPDATE simple SET place = 31 WHERE id = 3; UPDATE simple SET place = 32 WHERE id = 3' ],
+	[ 'a row that came again', 'DELETE FROM simple WHERE id = 3; INSERT INTO simple VALUES (3, 33); UPDATE simple SET place = 34 WHERE id = 3' ],
+	[ 'changes of key', 'UPDATE simple SET id = 5 WHERE id = 3; UPDATE simple SET id = 6 WHERE id = 5' ],
+	[ 'a TRUNCATE', 'TRUNCATE simple' ])
+{
+	my ($name, $statements_behind) = @$_;
+	my $earlier = $case->('UPDATE simple SET place = 30 WHERE id = 3');
+	my $later = $case->($statements_behind);
+	is($undone->($later), 'reverted', "$name of one transaction, reverted");
+	is($undone->($earlier), 'reverted', 'are no obstacle to what was before');
+	is($node->safe_psql('postgres', $simple), '1:1 2:2 3:3', 'which goes too');
+}
+my $earlier = $case->('UPDATE simple SET place = 30 WHERE id = 3');
+my $later = $case->('UPDATE simple SET place = 31 WHERE id = 3; UPDATE simple SET place = 32 WHERE id = 3');
+$undone->($later);
+$case->('UPDATE simple SET place = 35 WHERE id = 3');
+like($undone->($earlier), qr/^conflict: its row was changed later, by the UPDATE/, 'what was changed behind that is one');
+
 done_testing();

@@ -46,8 +46,17 @@ $body$;
 COMMENT ON FUNCTION bemi._changed_later_sql(text) IS
     'query for selected changes behind which the next change of their row is not selected';
 
+-- What the row of a key is after a change that touched it.
+CREATE OR REPLACE FUNCTION bemi._left_at(change @schema@.changes, key text)
+RETURNS jsonb LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN change.primary_key IS NOT DISTINCT FROM key THEN change.after ELSE '{}' END
+$$;
+COMMENT ON FUNCTION bemi._left_at(@schema@.changes, text) IS
+    'what the row of a key is after a change that touched it';
+
 -- Why a change that is followed by one that is not selected can't be undone; null where all that
--- follows, up to the next that is selected, was reverted again.
+-- follows, up to the next that is selected, was reverted again. A revert of a transaction that has changed
+-- the row several times may take it back at once.
 CREATE OR REPLACE FUNCTION bemi._changed_later(selection text, change @schema@.changes, key text)
 RETURNS text LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' AS $$
@@ -55,16 +64,21 @@ DECLARE
     standing @schema@.changes[] := '{}';
     top @schema@.changes;
     later record;
+    n integer;
 BEGIN
     FOR later IN EXECUTE format('SELECT c.change, %s AS selected FROM (%s) c', selection,
         bemi._behind_sql('($1)', '$2', '')) USING change, key
     LOOP
         EXIT WHEN later.selected;
-        top := standing[cardinality(standing)];
-        IF (later.change).context#>'{reverts,transaction_id}' = to_jsonb(top.transaction_id)
-            AND (later.change).before = top.after AND (later.change).after = top.before
-        THEN
-            standing := standing[:cardinality(standing) - 1];
+        n := cardinality(standing);
+        WHILE n > 0 AND (later.change).context#>'{reverts,transaction_id}' = to_jsonb(standing[n].transaction_id)
+            AND bemi._left_at(CASE n WHEN 1 THEN change ELSE standing[n - 1] END, key)
+                <> bemi._left_at(later.change, key)
+        LOOP
+            n := n - 1;
+        END LOOP;
+        IF (later.change).context#>'{reverts,transaction_id}' = to_jsonb(standing[n].transaction_id) THEN
+            standing := standing[:n - 1];
         ELSE
             standing := standing || later.change;
         END IF;

@@ -105,6 +105,19 @@ $$;
 COMMENT ON FUNCTION bemi._has_json_array(oid) IS
     'whether a type is of arrays of json values, or has such a part';
 
+-- The columns on which it depends whether a row fits among the others at once; all of them where that
+-- depends on expressions.
+CREATE OR REPLACE FUNCTION bemi._unique_columns(relation oid)
+RETURNS text[] LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ARRAY(SELECT a.attname FROM pg_attribute a
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+            AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND i.indimmediate
+                AND (i.indisunique OR i.indisexclusion)
+                AND (a.attnum = ANY (i.indkey) OR 0 = ANY (i.indkey) OR i.indpred IS NOT NULL)))
+$$;
+COMMENT ON FUNCTION bemi._unique_columns(oid) IS
+    'the columns on which constraints between the rows of a table depend, but for those that can be deferred';
+
 -- Whether this database is the one that changes of a database of this name are of, as far as that is
 -- known: another cluster may have one of the same name.
 CREATE OR REPLACE FUNCTION bemi._is_here(of_database text)
@@ -119,7 +132,8 @@ COMMENT ON FUNCTION bemi._is_here(text) IS
 -- name: in SQL. columns: name → {generated, always, json, json_array, vector}, null where the table is not here.
 -- same: the table itself, not another database's of this name. key: [{name, operator}]. left_out:
 -- columns that are neither compared nor written. referenced: columns that foreign keys of other rows
--- lead to. cast: columns whose type has a cast to json. partitioned: null where nobody knows.
+-- lead to. unique: columns on which constraints between rows depend that are checked at once. cast: columns
+-- whose type has a cast to json. partitioned, unique: null where nobody knows.
 CREATE OR REPLACE FUNCTION bemi._shape(of_database text, of_schema text, of_table text,
     except_columns text[])
 RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -155,6 +169,7 @@ BEGIN
             AND NOT attisdropped AND bemi._has_json_cast(atttypid)),
         'referenced', ARRAY(SELECT DISTINCT a.attname FROM pg_constraint f JOIN pg_attribute a
             ON a.attrelid = f.confrelid AND a.attnum = ANY (f.confkey) WHERE f.confrelid = relation),
+        'unique', CASE WHEN columns IS NOT NULL THEN bemi._unique_columns(relation) END,
         'left_out', bemi._excepted(of_schema, of_table, except_columns) || ARRAY(
             SELECT c.key FROM jsonb_each(columns) c WHERE (value->'generated')::boolean));
 END $$;

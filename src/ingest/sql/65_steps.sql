@@ -4,25 +4,58 @@
 -- statement, so such changes of a transaction are undone in one. There a row may be written only once:
 -- what a transaction did to it is undone as a whole.
 
--- Items of one transaction and of different rows, newest first, as steps: together up to the last cause,
--- the others one by one. What bemi.revert did in one step is undone in one.
-CREATE OR REPLACE FUNCTION bemi._split(items jsonb[])
+-- Items of one transaction, newest first, as steps: together up to the last cause, the others one by one. What
+-- bemi.revert did in one step is undone in one. `follows` tells of each item which newer one is of its row:
+-- these become one. But where nothing is done together, a value that must be unique goes back as it came,
+-- change by change: rows may have exchanged theirs by way of another value.
+CREATE OR REPLACE FUNCTION bemi._split(items jsonb[], follows integer[], shapes jsonb)
 RETURNS SETOF jsonb[] LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     last integer := cardinality(items);
+    joined jsonb[] := '{}';
+    -- of each item, where in joined its row is
+    places integer[] := '{}';
+    place integer;
+    together integer := 0;
 BEGIN
     IF NOT (items[1]->'reverted')::boolean THEN
         SELECT coalesce(max(i), 0) INTO last FROM unnest(items) WITH ORDINALITY u (item, i)
         WHERE (item->'cause')::boolean OR item->>'operation' = 'TRUNCATE';
     END IF;
-    IF last > 0 THEN
-        RETURN NEXT items[1:last];
+    FOR n IN 1 .. cardinality(items) LOOP
+        place := places[follows[n]];
+        IF place IS NULL OR place > together AND n > last AND bemi._stays_apart(joined[place], items[n],
+            shapes->(items[n]->>'table')->'unique')
+        THEN
+            joined := joined || items[n];
+            place := cardinality(joined);
+        ELSE
+            joined[place] := bemi._merged(joined[place], items[n]);
+        END IF;
+        places := places || place;
+        IF n = last THEN
+            together := cardinality(joined);
+        END IF;
+    END LOOP;
+    IF together > 0 THEN
+        RETURN NEXT joined[1:together];
     END IF;
-    RETURN QUERY SELECT ARRAY[item] FROM unnest(items) WITH ORDINALITY u (item, i)
-        WHERE i > last ORDER BY i;
+    RETURN QUERY SELECT ARRAY[item] FROM unnest(joined) WITH ORDINALITY u (item, i)
+        WHERE i > together ORDER BY i;
 END $$;
-COMMENT ON FUNCTION bemi._split(jsonb[]) IS
+COMMENT ON FUNCTION bemi._split(jsonb[], integer[], jsonb) IS
     'items of one transaction as those that go into one statement each';
+
+-- Whether two UPDATEs of a row are undone one after the other: the older changed a column that must be unique
+-- (of `of_columns`; null where nobody knows which must).
+CREATE OR REPLACE FUNCTION bemi._stays_apart(newer jsonb, older jsonb, of_columns jsonb)
+RETURNS boolean LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN newer->>'operation' = 'UPDATE' AND older->>'operation' = 'UPDATE' AND (of_columns = 'null'
+        OR of_columns ?| ARRAY(SELECT jsonb_array_elements_text(older->'written')));
+END $$;
+COMMENT ON FUNCTION bemi._stays_apart(jsonb, jsonb, jsonb) IS
+    'whether two UPDATEs of a row are undone one after the other';
 
 -- Whether an item may go into one statement with others. Rows that come or go do so together, but each
 -- that changes is a statement within the statement: so there is an end to them.
@@ -101,8 +134,8 @@ DECLARE
     gathered jsonb[] := '{}';
     statements integer;
     first bigint;
-    -- of each change since first, where in gathered its row is
-    places integer[];
+    -- of each gathered item, the newer one that is of its row
+    joins integer[];
     place integer;
     follows boolean;
     seen jsonb := '{}';
@@ -143,14 +176,14 @@ BEGIN
             SELECT * INTO seen, clears FROM bemi._follow_snapshots(row.change, seen);
         END IF;
         place := CASE WHEN row.touched >= first AND (row.change).operation IN ('CREATE', 'UPDATE')
-            THEN places[row.touched - first + 1] END;
+            THEN row.touched - first + 1 END;
         follows := (gathered[place]->'becomes')::text = (item->'was')::text
             AND gathered[place]->'before' = item->'now';
         IF gathered <> '{}' AND (forward OR (row.change).transaction_id <> transaction_id
             OR (row.change).context <> context OR NOT coalesce(follows, true)
             OR follows IS NULL AND NOT bemi._may_join(item, gathered, statements))
         THEN
-            FOR items IN SELECT s FROM bemi._split(gathered) s LOOP
+            FOR items IN SELECT s FROM bemi._split(gathered, joins, shapes) s LOOP
                 parts := bemi._parts(items, shapes);
                 RETURN NEXT;
             END LOOP;
@@ -166,21 +199,18 @@ BEGIN
         IF gathered = '{}' THEN
             first := row.number;
             statements := 0;
-            places := '{}';
+            joins := '{}';
         END IF;
         transaction_id := (row.change).transaction_id;
         context := (row.change).context;
-        IF follows THEN
-            gathered[place] := bemi._merged(gathered[place], item);
-        ELSE
-            gathered := gathered || item;
-            place := cardinality(gathered);
+        gathered := gathered || item;
+        joins := joins || CASE WHEN follows THEN place END;
+        IF follows IS NOT TRUE THEN
             statements := statements + (item->>'kind' = 'update' OR item->>'kind' = 'delete'
                 AND item->'key' = 'null')::integer;
         END IF;
-        places := places || place;
     END LOOP;
-    FOR items IN SELECT s FROM bemi._split(gathered) s LOOP
+    FOR items IN SELECT s FROM bemi._split(gathered, joins, shapes) s LOOP
         parts := bemi._parts(items, shapes);
         RETURN NEXT;
     END LOOP;
