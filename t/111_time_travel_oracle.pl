@@ -45,7 +45,8 @@ foreach my $part (0 .. 2)
 	my $first = 0;
 	$first += $_ foreach @moments[ 0 .. $part - 1 ];
 	run($source, BemiPast::script(changes => $changes / 3, moments => $moments[$part], first => $first, steps => (3, 3, 2)[$part]));
-	push @ends, $source->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+	# What has no logged row is not flushed by its commit, and can't be read before it is.
+	push @ends, $source->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn(); CHECKPOINT');
 	drain($source, $destination);
 	drain($source, $parted, '--slot', 'parted');
 	next if $part == 2;
