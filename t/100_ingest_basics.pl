@@ -35,6 +35,7 @@ write_text($config, "# comment\nslots = bemi\n");
 ingest_fails('an unknown key of a file has its line and the nearest key', 2,
 	qr/ingest\.conf:2: unknown key slots.*did you mean slot\?/s,
 	$source, $destination, 'check', '--config', $config);
+ingest_fails('a folder is no file', 2, qr/cannot read the configuration file/, $source, $destination, 'check', '--config', "$FindBin::RealBin");
 my $example = slurp_file("$FindBin::RealBin/../examples/ingest/bemi_ingest.conf");
 foreach my $key (qw(source destination slot schema indexes partition-by retain transaction-size
 	transaction-time fail-lag fail-age))

@@ -147,14 +147,15 @@ void ReadConfigLine(const std::string& where, const std::string& line, Settings*
 
 void ReadConfig(const std::string& path, Settings* settings) {
     std::ifstream file(path);
-    if (!file)
-        Bad("cannot read the configuration file " + path);
     std::string line;
     for (int number = 1; std::getline(file, line); ++number) {
         line = Trim(line);
         if (!line.empty() && line[0] != '#')
             ReadConfigLine(path + ":" + std::to_string(number), line, settings);
     }
+    // A folder opens as a file does.
+    if (!file.eof())
+        Bad("cannot read the configuration file " + path);
 }
 
 // A flag of the command line, before any of them is applied: the file comes first.

@@ -5,6 +5,12 @@ import { carryContext, type CarryOptions } from './carry'
 import { type Context, withContext } from './scope'
 
 type Next = (error?: unknown) => void
+type Said = Context | null | undefined
+
+// Of any library, not only the engine's own.
+function isPromise(said: Said | PromiseLike<Said>): said is PromiseLike<Said> {
+  return typeof said?.then === 'function'
+}
 
 /**
  * Middleware: what `contextOf` says of a request is the context of everything that the request does, and each write
@@ -13,7 +19,7 @@ type Next = (error?: unknown) => void
  */
 export function setContext<Request = any>(
   dataSource: DataSource,
-  contextOf: (request: Request) => Context | null | undefined | Promise<Context | null | undefined>,
+  contextOf: (request: Request) => Said | PromiseLike<Said>,
   options?: CarryOptions
 ): (request: Request, response: any, next: Next) => void {
   carryContext(dataSource, options)
@@ -25,7 +31,7 @@ export function setContext<Request = any>(
       next(error)
       return
     }
-    if (!(context instanceof Promise)) {
+    if (!isPromise(context)) {
       withContext(context, next)
       return
     }

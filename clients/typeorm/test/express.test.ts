@@ -159,6 +159,11 @@ for (const [name, express, requests] of [['Express 5', express5, 1000], ['Expres
       server.use('/async', setContext(dataSource, () => Promise.reject(new Error('later'))))
       server.use('/none', setContext(dataSource, () => null))
       server.use('/later', setContext(dataSource, (req: Request) => immediate({ path: req.path })))
+      // As promises of other libraries are.
+      server.use('/foreign', setContext(dataSource, (req: Request) => {
+        const promise = immediate({ path: req.path })
+        return { then: promise.then.bind(promise) }
+      }))
       server.use((_req: Request, res: Response) => { res.json({ context: currentContext() ?? 'none' }) })
       server.use((error: Error, _req: Request, res: Response, _next: NextFunction) => { res.status(500).json({ error: error.message }) })
       const caller = await Caller.of(server)
@@ -166,6 +171,7 @@ for (const [name, express, requests] of [['Express 5', express5, 1000], ['Expres
       assert.deepEqual(await caller.post('/async', {}), { status: 500, body: { error: 'later' } })
       assert.deepEqual(await caller.post('/none', {}), { status: 200, body: { context: 'none' } })
       assert.deepEqual(await caller.post('/later/x', {}), { status: 200, body: { context: { path: '/x' } } })
+      assert.deepEqual(await caller.post('/foreign/y', {}), { status: 200, body: { context: { path: '/y' } } })
       await caller.close()
     })
 
