@@ -227,6 +227,23 @@ foreach ([ 'a unique column', 'place = -1', 'place = 1', 'place = 2' ], [ 'an ex
 	is($node->safe_psql('postgres', $all), $first, 'have it back');
 }
 my $simple = q{SELECT string_agg(id || ':' || place, ' ' ORDER BY id) FROM simple};
+foreach ([ 'by way of another', 'UPDATE simple SET id = id + 100; UPDATE simple SET id = CASE id WHEN 101 THEN 2 WHEN 102 THEN 1 ELSE 3 END' ],
+	[ 'one behind the other', 'DELETE FROM simple WHERE id = 3; UPDATE simple SET id = 3 WHERE id = 2; UPDATE simple SET id = 2 WHERE id = 1; UPDATE simple SET place = 8 WHERE id = 2' ])
+{
+	my ($name, $exchange) = @$_;
+	my $number = $case->($exchange);
+	my $exchanged = $node->safe_psql('postgres', $simple);
+	is($undone->($number), 'reverted', "rows that have exchanged their keys: $name");
+	is($node->safe_psql('postgres', $simple), '1:1 2:2 3:3', 'have them back');
+	my $again = q{SELECT string_agg(DISTINCT outcome || coalesce(': ' || conflict, ''), ' ') FROM bemi.revert(
+		transaction_id => (SELECT max(transaction_id) FROM changes WHERE context ? 'reverts'))};
+	is($node->safe_psql('postgres', $again), 'reverted', 'to revert that');
+	is($node->safe_psql('postgres', $simple), $exchanged, 'does it again');
+	drain($node, $node);
+	is($node->safe_psql('postgres', $again), 'reverted', 'and once more');
+	is($node->safe_psql('postgres', $simple), '1:1 2:2 3:3', 'undoes it');
+	drain($node, $node);
+}
 my $script = $case->('UPDATE simple SET place = place + 10; UPDATE simple SET place = place - 9; INSERT INTO simple VALUES (4, 9); UPDATE simple SET place = 1 WHERE id = 4');
 is($undone->($script), 'reverted', 'several rows, and one that is new');
 is($node->safe_psql('postgres', $simple), '1:1 2:2 3:3', 'have theirs');

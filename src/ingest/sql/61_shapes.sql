@@ -168,7 +168,8 @@ BEGIN
         'cast', ARRAY(SELECT attname FROM pg_attribute WHERE attrelid = relation AND attnum > 0
             AND NOT attisdropped AND bemi._has_json_cast(atttypid)),
         'referenced', ARRAY(SELECT DISTINCT a.attname FROM pg_constraint f JOIN pg_attribute a
-            ON a.attrelid = f.confrelid AND a.attnum = ANY (f.confkey) WHERE f.confrelid = relation),
+            ON a.attrelid = f.confrelid AND a.attnum = ANY (f.confkey)
+            WHERE f.confrelid = relation OR f.confrelid IN (SELECT relid FROM pg_partition_tree(relation))),
         'unique', CASE WHEN columns IS NOT NULL THEN bemi._unique_columns(relation) END,
         'left_out', bemi._excepted(of_schema, of_table, except_columns) || ARRAY(
             SELECT c.key FROM jsonb_each(columns) c WHERE (value->'generated')::boolean));

@@ -128,7 +128,8 @@ BEGIN
         'written', written, 'conflict', conflict, 'partition', change.details->'partition',
         'keyless', change.primary_key IS NULL,
         'keys', array_remove(ARRAY[change.primary_key, change.previous_key], NULL), 'operation', change.operation,
-        'cause', change.operation = 'DELETE' OR change.previous_key IS NOT NULL
+        -- Of a key that no foreign key leads to, a change has caused no other.
+        'cause', change.operation = 'DELETE' OR shape->'columns' = 'null' AND change.previous_key IS NOT NULL
             OR change.operation = 'UPDATE' AND shape->'referenced' ?| written,
         'now', kind <> 'insert', 'before', kind <> 'delete',
         'reverted', change.context#>'{reverts,step}' IS NOT NULL,
