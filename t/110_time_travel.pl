@@ -110,6 +110,45 @@ drain($source, $destination);
 is($sql->(q{SELECT string_agg(primary_key || (t."row"->>'v') || length(t."row"->>'big'), ' ' ORDER BY primary_key)
 	FROM bemi.table_at('old', now()) t}), '303000 443000', 'from its snapshot on it is known, values that were not logged again included');
 
+# --- a primary key that was dropped, and added again
+
+my @kinds = ([ 'again', 'FULL' ], [ 'stored', 'FULL' ], [ 'quiet', 'DEFAULT' ]);
+my @moments;
+my $content = sub { return $source->safe_psql('postgres', "SELECT string_agg(t::text, ' ' ORDER BY t::text) FROM $_[0] t") };
+my $step = sub {
+	my ($text) = @_;
+	foreach (@kinds)
+	{
+		my ($table, $identity) = @$_;
+		(my $statements = $text) =~ s/%t/$table/g;
+		# Without a key, what had changed would not be known.
+		$source->safe_psql('postgres', $statements) unless $identity eq 'DEFAULT' && $text =~ /-- full/;
+	}
+	push @moments, [ now(), map { $content->($_->[0]) } @kinds ];
+	return;
+};
+$source->safe_psql('postgres', "CREATE TABLE $_->[0] (id int PRIMARY KEY, v text); ALTER TABLE $_->[0] REPLICA IDENTITY $_->[1]") foreach @kinds;
+$step->(q{INSERT INTO %t VALUES (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd'), (6, 'f')});
+$step->('ALTER TABLE %t DROP CONSTRAINT %t_pkey');
+$step->(q{UPDATE %t SET v = v || '1' WHERE id = 1; DELETE FROM %t WHERE id = 2; -- full});
+$step->(q{INSERT INTO %t VALUES (5, 'e')});
+drain($source, $destination);
+ingest_ok($source, $destination, 'snapshot', '--option', 'tables=stored');
+$step->('ALTER TABLE %t ADD PRIMARY KEY (id)');
+$step->(q{UPDATE %t SET v = v || '2' WHERE id IN (1, 3); -- full});
+$step->(q{UPDATE %t SET v = v || '3' WHERE id = 4});
+$step->(q{UPDATE %t SET id = 7 WHERE id = 1; INSERT INTO %t VALUES (2, 'again'); DELETE FROM %t WHERE id = 6; -- full});
+$step->(q{UPDATE %t SET v = v || '4' WHERE id IN (1, 2, 4); -- full});
+$step->(q{DELETE FROM %t WHERE id IN (3, 4)});
+drain($source, $destination);
+foreach my $n (0 .. $#kinds)
+{
+	my $table = $kinds[$n][0];
+	is($sql->("SELECT string_agg(format('(%s,%s)', t.\"row\"->>'id', t.\"row\"->>'v'), ' ' ORDER BY format('(%s,%s)', t.\"row\"->>'id', t.\"row\"->>'v'))
+		FROM bemi.table_at('$table', '$_->[0]') t"), $_->[ $n + 1 ], "table $table at $_->[0]")
+	  foreach @moments;
+}
+
 # --- names
 
 refused('no such table', q{SELECT bemi.record_at('nothing', '1', now())}, qr/there are no changes of a table "nothing"/);

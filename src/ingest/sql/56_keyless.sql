@@ -136,6 +136,39 @@ END $$;
 COMMENT ON FUNCTION bemi.with_identity(bemi.moment, @schema@.changes[]) IS
     'the same records, with the columns of an index as identity where an UPDATE did not log them';
 
+-- Records of a key with records without one between them: the key may have been dropped and added again
+-- meanwhile, and another row have it. `change` is one that found a row of that key; `left_by` the record before it,
+-- or before one that made a row, where that one left a row that has not ended. `records` are those without a key.
+CREATE OR REPLACE FUNCTION bemi.doubtful_links(m bemi.moment, records @schema@.changes[])
+RETURNS TABLE (change @schema@.changes, left_by @schema@.changes)
+LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+    WITH keyed AS (
+        SELECT c FROM @schema@.changes c
+        WHERE c."table" = m."table" AND c.primary_key IS NOT NULL AND c.schema = m.schema
+            AND c.commit_position BETWEEN m.base AND m.position AND c.database = m.database
+            AND c.operation IN ('CREATE', 'UPDATE', 'DELETE', 'SNAPSHOT')
+            AND (m.source IS NULL OR bemi.change_source(c.id) = m.source)
+    ), event AS (
+        SELECT c, (c).commit_position AS place, (c).sequence, 1 AS step,
+            coalesce((c).previous_key, (c).primary_key) AS key
+        FROM keyed WHERE (c).operation IN ('UPDATE', 'DELETE')
+        UNION ALL
+        SELECT c, (c).commit_position, (c).sequence, 2, (c).primary_key FROM keyed WHERE (c).operation <> 'DELETE'
+        UNION ALL
+        SELECT r, r.commit_position, r.sequence, 2, NULL FROM unnest(records) r WHERE EXISTS (SELECT FROM keyed)
+    ), numbered AS (
+        SELECT e.*, count(*) FILTER (WHERE key IS NULL) OVER (ORDER BY place, sequence, step) AS keyless FROM event e
+    ), linked AS (
+        SELECT n.*, lag(c) OVER in_order AS prior, lag(step) OVER in_order AS prior_step,
+            lag(keyless) OVER in_order AS prior_keyless
+        FROM numbered n WHERE key IS NOT NULL WINDOW in_order AS (PARTITION BY key ORDER BY place, sequence, step)
+    )
+    SELECT CASE WHEN step = 1 THEN c END, CASE WHEN prior_step = 2 AND NOT bemi.has_ended(m, prior) THEN prior END
+    FROM linked WHERE prior_keyless < keyless AND (c).operation <> 'SNAPSHOT' AND NOT bemi.has_ended(m, c)
+$$;
+COMMENT ON FUNCTION bemi.doubtful_links(bemi.moment, @schema@.changes[]) IS
+    'records of a key between which the table may have been without one, so that another row may have it';
+
 -- The records of rows without a key that were there; and the ids of records among keyed_rows() whose
 -- row had gone under another key. `orphans` is what keyed_rows() calls so. Where `strict`, a change of a
 -- row that is not in the records is an error.
@@ -157,17 +190,35 @@ DECLARE
                     AND s.database = c.database AND s.operation = 'SNAPSHOT'
                     AND bemi.change_source(s.id) = bemi.change_source(c.id)));
     keyed @schema@.changes[] := '{}';
+    changed @schema@.changes[];
+    left_by @schema@.changes[];
+    followed integer[];
     paired record;
 BEGIN
-    IF cardinality(gone) > 0 THEN
+    IF cardinality(records) > 0 THEN
+        SELECT array_agg(d.change), array_agg(d.left_by) INTO changed, left_by
+        FROM bemi.doubtful_links(m, records) d;
+        gone := gone || ARRAY(SELECT c FROM unnest(changed) c WHERE c.id <> ALL (orphans));
+    END IF;
+    IF cardinality(gone) > 0 OR changed IS NOT NULL THEN
         keyed := ARRAY(SELECT r.change FROM bemi.keyed_rows(m) r WHERE (r.change).id IS NOT NULL);
-        SELECT * INTO paired FROM bemi.pair_images(came || keyed, gone);
-        came := paired.came;
+        left_by := ARRAY(SELECT CASE WHEN (left_by[n]).id NOT IN (SELECT k.id FROM unnest(keyed) k)
+                THEN left_by[n] END
+            FROM generate_subscripts(left_by, 1) n ORDER BY n);
+        SELECT * INTO paired FROM bemi.pair_images(
+            came || keyed || ARRAY(SELECT l FROM unnest(left_by) l WHERE l.id IS NOT NULL), gone);
+        -- What no image tells the key does.
+        followed := ARRAY(SELECT n FROM generate_subscripts(changed, 1) n
+            WHERE (changed[n]).id IN (SELECT g.id FROM unnest(paired.gone) g)
+                AND (left_by[n]).id IN (SELECT c.id FROM unnest(paired.came) c));
+        came := ARRAY(SELECT c FROM unnest(paired.came) c WHERE c.id NOT IN (SELECT (left_by[n]).id FROM unnest(followed) n));
         IF strict THEN
-            PERFORM bemi.refuse_unpaired(m, paired.gone);
+            PERFORM bemi.refuse_unpaired(m, ARRAY(SELECT g FROM unnest(paired.gone) g
+                WHERE g.id NOT IN (SELECT (changed[n]).id FROM unnest(followed) n)));
         END IF;
     END IF;
-    RETURN QUERY SELECT c, NULL::uuid FROM unnest(came) c WHERE c.primary_key IS NULL
+    RETURN QUERY SELECT c, NULL::uuid FROM unnest(came) c
+            WHERE c.primary_key IS NULL OR c.id IN (SELECT l.id FROM unnest(left_by) l)
         UNION ALL SELECT NULL, k.id FROM unnest(keyed) k
             WHERE k.id NOT IN (SELECT c.id FROM unnest(came) c);
 END $$;
