@@ -128,13 +128,15 @@ failed_with() {
 # --- folders -----------------------------------------------------------------------------------
 
 # make_temp_folder MEGABYTES: sets TEMP to a new folder on a disk with that much room, where programs may
-# be started (some systems mount /tmp with noexec). It is removed at the end.
+# be started (some systems mount /tmp with noexec), and by a name that make can read: it takes a space as the end of
+# one. It is removed at the end.
 make_temp_folder() {
     local need=$1 folder free
     at_exit remove_temp_folder
     for folder in "${TMPDIR:-/tmp}" /tmp /var/tmp; do
         if [[ ! -d $folder || ! -w $folder ]]; then continue; fi
         ((${#folder} < 60)) || continue # the path of a socket must be short
+        [[ $folder =~ ^[[:alnum:]/._+-]+$ ]] || continue
         free=$(df -Pm -- "$folder" | awk 'NR == 2 { print $4 }')
         ((free >= need)) || continue
         TEMP=$(mktemp -d -- "$folder/bemi.XXXXXX") || continue

@@ -99,10 +99,11 @@ run_in_root() {
     return "$status"
 }
 
-# copy_sources FOLDER: the checkout without what was built in it.
+# copy_sources FOLDER: the checkout without what was built in it; to be built in, and removed, also where the checkout
+# itself is not to be written.
 copy_sources() {
-    tar -C "$ROOT" --exclude=./.git --exclude=./build --exclude=./results --exclude=./tmp_check --exclude=./log \
-        --exclude=node_modules --exclude='*.o' --exclude='*.bc' --exclude='*.so' --exclude=./bemi_ingest \
+    tar -C "$ROOT" --mode=u+w --exclude=./.git --exclude=./build --exclude=./results --exclude=./tmp_check \
+        --exclude=./log --exclude=node_modules --exclude='*.o' --exclude='*.bc' --exclude='*.so' --exclude=./bemi_ingest \
         --exclude='./bemi_decoder--*.sql' --exclude='./regression.*' -cf - . | tar -C "$1" -xf - --no-same-owner
 }
 
