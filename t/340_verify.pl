@@ -93,6 +93,21 @@ is($on->('SELECT count(*) FROM pg_replication_slots'), '1', 'its slot is gone');
 ingest_ok($source, $destination, 'snapshot', @options);
 like($verify->('and after a snapshot', 0, @options), qr/^public\.old: 6 rows compared, all as recorded$/m, 'they are known');
 
+# --- a key that was dropped, and added again
+
+$on->(q{CREATE TABLE again (id int PRIMARY KEY, v text); ALTER TABLE again REPLICA IDENTITY FULL; INSERT INTO again VALUES (1, 'a'), (2, 'b'), (3, 'c');
+ALTER TABLE again DROP CONSTRAINT again_pkey; UPDATE again SET v = 'd' WHERE id = 1; DELETE FROM again WHERE id = 2;
+ALTER TABLE again ADD PRIMARY KEY (id); UPDATE again SET v = 'e' WHERE id = 1; INSERT INTO again VALUES (2, 'f')});
+my @again = (@options, '--table', 'again');
+like($verify->('a key that was dropped and added again', 0, @again), qr/^public\.again: 3 rows compared, all as recorded$/m, 'is no difference');
+ingest_ok($source, $destination, 'snapshot', @options);
+$on->(q{UPDATE again SET v = 'g' WHERE id = 1});
+like($verify->('and after a snapshot', 0, @again), qr/^public\.again: 3 rows compared, all as recorded$/m, 'is none either');
+my $found = sub { $destination->safe_psql('postgres', qq{UPDATE changes SET before = '{"id": 1, "v": "$_[0]"}' WHERE "table" = 'again' AND after->>'v' = 'g'}) };
+$found->('x');
+like($verify->('what is not as it was', 6, @again), qr/^public\.again  broken 1 \(v\)/m, 'is one');
+$found->('e');
+
 # --- what somebody does to `changes`
 
 my $of = sub { "\"table\" = '$_[0]' AND primary_key = '$_[1]'" };

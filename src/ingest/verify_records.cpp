@@ -110,10 +110,13 @@ Baseline VerifyRecords::ReadBaseline(const VerifyTable& table) {
     since_last.from = std::max(baseline.from, last);
     baseline.by_key = table.key.exists && !(HasKeylessRecords(table, since_last.from) &&
                                             ShowsWholeRows(table, since_last));
-    if (!baseline.by_key)
+    if (!baseline.by_key) {
         baseline.from = since_last.from;
-    else if (HasKeylessRecords(table, baseline.from))
+    } else if (HasKeylessRecords(table, baseline.from)) {
+        // The key was dropped, and added again: another row may have it.
         baseline.known_from = std::max(baseline.known_from, last);
+        baseline.from = since_last.from;
+    }
     Result rows = rows_->Query(
         "SELECT c.commit_position, c.sequence,"
         " coalesce(c.details->>'partition', '')" +
