@@ -1,5 +1,5 @@
 # What the scripts share, in surroundings that a user may have: a TMPDIR that make can't read, a checkout that is
-# read-only.
+# read-only, a second run at the same time.
 use strict;
 use warnings;
 
@@ -47,6 +47,27 @@ SKIP:
 	system("chmod -R u+w '$temp/checkout'") == 0 or die;
 	ok($status == 0 && -x "$temp/copy/scripts/test", 'a read-only checkout is copied') or diag($output);
 	is(system("rm -r '$temp/copy' </dev/null"), 0, 'and the copy can be removed');
+}
+
+# A run that has built what another one has put into the build folder meanwhile, and is installing from there. Its own
+# build is a stub, during which the other one's appears.
+foreach my $case ([ 'same', "theirs\n", 'is left alone where it is the same' ], [ 'other', '', 'is replaced where it is not' ])
+{
+	my ($print, $expected, $name) = @$case;
+	mkdir "$temp/$print-$_" or die $! foreach 'build', 'temp';
+	my ($status, $output) = shell(qq{
+BUILD=$temp/$print-build TEMP=$temp/$print-temp PRIVATE_CONFIG=none
+fingerprint() { echo same; }
+source_files() { echo Makefile; }
+must() {
+    mkdir "\$BUILD/plugin"
+    touch "\$BUILD/plugin/theirs"
+    echo $print >"\$BUILD/plugin/.fingerprint"
+}
+build_plugin
+cat "\$BUILD/plugin/.fingerprint"
+ls "\$BUILD/plugin" | grep theirs || true}, $root, 'common', 'server');
+	is("$status $output", "0 same\n$expected", "the build of a simultaneous run $name");
 }
 
 done_testing();

@@ -39,7 +39,7 @@ build_app() {
     local print
     print=$(app_fingerprint)
     BUILT=0
-    [[ ! -f $BUILD/app/.fingerprint || $(<"$BUILD/app/.fingerprint") != "$print" ]] || return 0
+    ! is_built app "$print" || return 0
     BUILT=1
     mkdir -p "$TEMP/app" "$BUILD/npm"
     app_files | tar -C "$ROOT" -cf - -T - | tar -C "$TEMP/app" -xf - --no-same-owner
@@ -47,10 +47,7 @@ build_app() {
         --no-update-notifier --cache "${npm_config_cache:-$BUILD/npm}"
     in_app "the build of clients/typeorm" npm run build --workspace clients/typeorm --no-update-notifier
     in_app "the build of $APP" npm run build --workspace "$APP" --no-update-notifier
-    printf '%s\n' "$print" >"$TEMP/app/.fingerprint"
-    rm -rf "$BUILD/app"
-    mv "$TEMP/app" "$BUILD/app"
-    give_build_folder_back
+    keep_build app "$print"
 }
 
 # in_app WHAT COMMAND...: in the folder of the build, as whoever runs the script.

@@ -48,21 +48,36 @@ fingerprint() {
     } | sha256sum
 }
 
+# is_built NAME FINGERPRINT: whether $BUILD/NAME was built of that.
+is_built() { [[ -f $BUILD/$1/.fingerprint && $(<"$BUILD/$1/.fingerprint") == "$2" ]]; }
+
+# keep_build NAME FINGERPRINT: moves $TEMP/NAME to $BUILD/NAME, whole, unless a simultaneous run has put the same there
+# meanwhile: that one is using it.
+keep_build() {
+    local lock
+    exec {lock}<"$BUILD"
+    flock "$lock"
+    if ! is_built "$1" "$2"; then
+        rm -rf "${BUILD:?}/$1"
+        mv "$TEMP/$1" "$BUILD/$1"
+        printf '%s\n' "$2" >"$BUILD/$1/.fingerprint"
+    fi
+    exec {lock}<&-
+    give_build_folder_back
+}
+
 # Leaves an up-to-date build in $BUILD/plugin; sets BUILT to 0 where there was one. It is built elsewhere and
 # moved there when it is whole, so that neither an interrupted nor a simultaneous run leaves a half one.
 build_plugin() {
     local print log=$TEMP/build.log
     print=$(fingerprint)
     BUILT=0
-    [[ ! -f $BUILD/plugin/.fingerprint || $(<"$BUILD/plugin/.fingerprint") != "$print" ]] || return 0
+    ! is_built plugin "$print" || return 0
     BUILT=1
     mkdir -p "$TEMP/plugin"
     source_files | tar -C "$ROOT" -cf - -T - | tar -C "$TEMP/plugin" -xf - --no-same-owner
     must "$log" "the build" make -j"$(nproc)" -C "$TEMP/plugin" PG_CONFIG="$PRIVATE_CONFIG"
-    printf '%s\n' "$print" >"$TEMP/plugin/.fingerprint"
-    rm -rf "$BUILD/plugin"
-    mv "$TEMP/plugin" "$BUILD/plugin"
-    give_build_folder_back
+    keep_build plugin "$print"
 }
 
 install_plugin() {
