@@ -81,7 +81,7 @@ COMMENT ON FUNCTION bemi.find_table(text, text) IS
 -- forks.
 CREATE OR REPLACE FUNCTION bemi.sources_of_slot(of_slot text)
 RETURNS integer[] LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
-    SELECT array_agg(mod(s.system_identifier + fork, 1073741789)::integer)
+    SELECT array_agg(bemi.source_of(s.system_identifier, fork))
     FROM (SELECT p.system_identifier FROM bemi.progress p WHERE p.slot = of_slot
         UNION SELECT g.system_identifier FROM bemi.gaps g WHERE g.slot = of_slot
         UNION SELECT t.system_identifier FROM bemi.tables t WHERE t.slot = of_slot) s,

@@ -22,7 +22,7 @@ RETURNS integer LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT ('x' || pg_catalog.right(id::text, 8))::bit(32)::integer & 1073741823
 $$;
 COMMENT ON FUNCTION bemi.change_source(uuid) IS
-    'source of a row of changes: (system identifier + fork) mod 1073741789, as its id has it';
+    'source of a row of changes, as bemi.source_of() gives it: the last bits of its id';
 
 -- The stretches of a slot's history that `changes` has without a gap, oldest first: positions from
 -- beyond from_position up to and with to_position, of rows of `source` (null: of any). Times are
@@ -69,7 +69,7 @@ BEGIN
     to_time := greatest(p.committed_at, p.updated_at);
     -- Where there is one source, rows whose id was made otherwise are as good.
     source := CASE WHEN several OR p.fork > 0
-        THEN mod(p.system_identifier + p.fork, 1073741789)::integer END;
+        THEN bemi.source_of(p.system_identifier, p.fork) END;
     RETURN NEXT;
 END $$;
 COMMENT ON FUNCTION bemi.stretches(text, text) IS
@@ -79,12 +79,12 @@ COMMENT ON FUNCTION bemi.stretches(text, text) IS
 -- tells which one it was before.
 CREATE OR REPLACE FUNCTION bemi.source_before(p bemi.progress, gap_id bigint, fork integer)
 RETURNS integer LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
-    SELECT coalesce(mod(coalesce(
+    SELECT coalesce(bemi.source_of(coalesce(
         (SELECT g.system_identifier FROM bemi.gaps g
             WHERE g.slot = p.slot AND g.id < gap_id ORDER BY g.id DESC LIMIT 1),
         CASE WHEN NOT EXISTS (SELECT FROM bemi.gaps g
             WHERE g.slot = p.slot AND g.id >= gap_id AND g.reason = 'system')
-        THEN p.system_identifier END) + fork, 1073741789)::integer, -1)
+        THEN p.system_identifier END), fork), -1)
 $$;
 COMMENT ON FUNCTION bemi.source_before(bemi.progress, bigint, integer) IS
     'the source of what was stored before a gap; -1 where nothing tells';

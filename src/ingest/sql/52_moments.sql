@@ -34,7 +34,7 @@ COMMENT ON FUNCTION bemi.time_text(timestamptz) IS
 -- Whether a moment's rows are of that system, of any fork of it.
 CREATE OR REPLACE FUNCTION bemi.is_of_source(m bemi.moment, system_identifier numeric)
 RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
-    SELECT m.source IS NULL OR m.source IN (SELECT mod(system_identifier + fork, 1073741789)
+    SELECT m.source IS NULL OR m.source IN (SELECT bemi.source_of(system_identifier, fork)
         FROM generate_series(0, (SELECT p.fork FROM bemi.progress p WHERE p.slot = m.slot)) fork)
 $$;
 COMMENT ON FUNCTION bemi.is_of_source(bemi.moment, numeric) IS
