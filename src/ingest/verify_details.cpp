@@ -75,8 +75,10 @@ std::string VerifyDetails::QuestionsSql(bool doubts) const {
                        (doubts ? " JOIN " + changes + " found ON found.id = u.other" : "");
     std::string other = doubts ? "found.before" : "u.other";
     return "SELECT DISTINCT u.n, k, NOT w.image ? k, c.id FROM " + from +
-           ", LATERAL bemi.whole_image(c) w, LATERAL jsonb_object_keys(" + other +
-           ") k WHERE CASE WHEN w.image ? k THEN (w.image->k)::text <> (" + other +
+           ", LATERAL bemi.whole_image(ROW(NULL, c.database, c.schema, c.\"table\","
+           " c.commit_position, 0, c.commit_position, 0, NULL)::bemi.moment, c, true) w, LATERAL "
+           "jsonb_object_keys(" +
+           other + ") k WHERE CASE WHEN w.image ? k THEN (w.image->k)::text <> (" + other +
            "->k)::text ELSE NOT w.missing ? k END AND k <> ALL (ARRAY[" + ignored +
            "]::text[]) ORDER BY 1, 2";
 }

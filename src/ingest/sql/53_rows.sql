@@ -86,8 +86,8 @@ COMMENT ON FUNCTION bemi.row_after(bemi.moment, text, bigint) IS
 
 -- The row as a record left it: values that it lacks because PostgreSQL did not log them (`missing`
 -- says toast) come from the records of the same row before it, followed through changes of key.
--- `missing` is what could not be found, but for what is masked or was forgotten on purpose.
-CREATE OR REPLACE FUNCTION bemi.filled(m bemi.moment, change @schema@.changes,
+-- `missing` is what could not be found; what was masked or forgotten on purpose is in it where `withheld`.
+CREATE OR REPLACE FUNCTION bemi.whole_image(m bemi.moment, change @schema@.changes, withheld boolean,
     OUT image jsonb, OUT missing jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
 DECLARE
@@ -96,8 +96,7 @@ DECLARE
 BEGIN
     image := change.after;
     SELECT coalesce(jsonb_object_agg(key, value), '{}') INTO missing
-    FROM jsonb_each_text(change.details->'missing')
-    WHERE value NOT LIKE 'masked%' AND value <> 'forgotten' AND NOT change.after ? key;
+    FROM jsonb_each(change.details->'missing') WHERE NOT change.after ? key;
     LOOP
         lacks := ARRAY(SELECT key FROM jsonb_each_text(missing) WHERE value = 'toast');
         EXIT WHEN lacks = '{}' OR earlier.operation IN ('CREATE', 'SNAPSHOT');
@@ -115,14 +114,17 @@ BEGIN
         SELECT image || coalesce(jsonb_object_agg(key, value), '{}'),
                missing - coalesce(array_agg(key), '{}')
         INTO image, missing FROM jsonb_each(earlier.after) WHERE key = ANY (lacks);
-        -- What that record lacks for good no earlier one tells.
-        SELECT missing - coalesce(array_agg(key), '{}') || coalesce(jsonb_object_agg(key, value)
-            FILTER (WHERE value NOT LIKE 'masked%' AND value <> 'forgotten'), '{}')
-        INTO missing FROM jsonb_each_text(earlier.details->'missing')
-        WHERE key = ANY (lacks) AND value <> 'toast' AND NOT earlier.after ? key;
+        -- What that record lacks for good (it was masked, too large, forgotten) no earlier one tells.
+        SELECT missing || coalesce(jsonb_object_agg(key, value), '{}')
+        INTO missing FROM jsonb_each(earlier.details->'missing')
+        WHERE key = ANY (lacks) AND value <> '"toast"' AND NOT earlier.after ? key;
     END LOOP;
+    IF NOT withheld AND missing <> '{}' THEN
+        missing := (SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each_text(missing)
+            WHERE value NOT LIKE 'masked%' AND value <> 'forgotten');
+    END IF;
 END $$;
-COMMENT ON FUNCTION bemi.filled(bemi.moment, @schema@.changes) IS
+COMMENT ON FUNCTION bemi.whole_image(bemi.moment, @schema@.changes, boolean) IS
     'the row as a record left it, with values that were not logged again taken from the records before; what is missing nevertheless';
 
 -- What a record says of values that were masked or forgotten: on purpose, and for good.

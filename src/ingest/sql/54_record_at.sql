@@ -26,7 +26,7 @@ BEGIN
     ELSIF change.id IS NULL OR bemi.has_ended(m, change) THEN
         RETURN NULL;
     END IF;
-    SELECT * INTO image, missing FROM bemi.filled(m, change);
+    SELECT * INTO image, missing FROM bemi.whole_image(m, change, false);
     PERFORM bemi.refuse_missing(m, key, missing);
     RETURN image;
 END $$;

@@ -17,7 +17,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
     SELECT t.change, (t.change).after, '{}'::jsonb FROM there t
     WHERE NOT coalesce((t.change).details ? 'missing', false)
     UNION ALL
-    SELECT t.change, f.image, f.missing FROM there t, bemi.filled(m, t.change) f
+    SELECT t.change, f.image, f.missing FROM there t, bemi.whole_image(m, t.change, false) f
     WHERE (t.change).details ? 'missing'
 $$;
 COMMENT ON FUNCTION bemi.rows_of(bemi.moment, boolean) IS

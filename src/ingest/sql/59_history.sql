@@ -122,7 +122,7 @@ BEGIN
         IF c.operation <> 'DELETE' THEN
             new := c.after;
             IF c.details ? 'missing' THEN
-                SELECT f.image, nullif(f.missing, '{}') INTO new, missing FROM bemi.filled(m, c) f;
+                SELECT f.image, nullif(f.missing, '{}') INTO new, missing FROM bemi.whole_image(m, c, false) f;
             END IF;
             there_keys := there_keys || c.primary_key;
             there_numbers := there_numbers || row_number;
