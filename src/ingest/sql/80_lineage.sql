@@ -26,6 +26,30 @@ END $$;
 COMMENT ON FUNCTION bemi.lineage(text, text, text, text, text) IS
     'the records of all rows that ever had a key, also those from before they got it and after they lost it; some may come twice';
 
+-- The change of a key nearest to a given one, before or behind it: of a row that has it, or has left it, or
+-- TRUNCATE. Null where there is none. `source`: of this one, or what may be the same database.
+CREATE OR REPLACE FUNCTION bemi.nearest_change(change @schema@.changes, key text, source integer, backward boolean)
+RETURNS @schema@.changes LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $body$
+DECLARE
+    nearest @schema@.changes;
+    place text := CASE WHEN backward THEN '<' ELSE '>' END;
+    in_order text := CASE WHEN backward THEN 'ORDER BY c.commit_position DESC, c.sequence DESC LIMIT 1'
+        ELSE 'ORDER BY c.commit_position, c.sequence LIMIT 1' END;
+BEGIN
+    EXECUTE (SELECT format('SELECT * FROM (%s) c %s', string_agg(format($query$(
+        SELECT c.* FROM @schema@.changes c
+        WHERE c."table" = ($1)."table" AND %s AND c.schema = ($1).schema AND c.database = ($1).database
+            AND (c.commit_position, c.sequence) %s (($1).commit_position, ($1).sequence)
+            AND bemi.is_of_database(c.database, $3, bemi.change_source(c.id))
+        %s)$query$, condition, place, in_order), ' UNION ALL '), in_order)
+    FROM (VALUES ('c.primary_key = $2'), ('c.previous_key = $2'),
+        ($$c.primary_key IS NULL AND c.operation = 'TRUNCATE'$$)) v (condition))
+    INTO nearest USING change, key, source;
+    RETURN nearest;
+END $body$;
+COMMENT ON FUNCTION bemi.nearest_change(@schema@.changes, text, integer, boolean) IS
+    'the change of a key nearest to a given one, before or behind it; null where there is none';
+
 -- From a change that gave a row its key, back: what it was before.
 CREATE OR REPLACE FUNCTION bemi.lineage_before(change @schema@.changes)
 RETURNS SETOF @schema@.changes LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
@@ -34,28 +58,7 @@ DECLARE
     source integer := bemi.change_source(change.id);
 BEGIN
     LOOP
-        SELECT * INTO change FROM (
-            (SELECT c.* FROM @schema@.changes c
-             WHERE c."table" = change."table" AND c.primary_key = key AND c.schema = change.schema
-                AND c.database = change.database AND (c.commit_position, c.sequence)
-                    < (change.commit_position, change.sequence)
-                AND bemi.is_of_database(c.database, source, bemi.change_source(c.id))
-             ORDER BY c.commit_position DESC, c.sequence DESC LIMIT 1)
-            UNION ALL
-            (SELECT c.* FROM @schema@.changes c
-             WHERE c."table" = change."table" AND c.previous_key = key AND c.schema = change.schema
-                AND c.database = change.database AND (c.commit_position, c.sequence)
-                    < (change.commit_position, change.sequence)
-                AND bemi.is_of_database(c.database, source, bemi.change_source(c.id))
-             ORDER BY c.commit_position DESC, c.sequence DESC LIMIT 1)
-            UNION ALL
-            (SELECT c.* FROM @schema@.changes c
-             WHERE c."table" = change."table" AND c.primary_key IS NULL AND c.schema = change.schema
-                AND c.database = change.database AND (c.commit_position, c.sequence)
-                    < (change.commit_position, change.sequence)
-                AND bemi.is_of_database(c.database, source, bemi.change_source(c.id)) AND c.operation = 'TRUNCATE'
-             ORDER BY c.commit_position DESC, c.sequence DESC LIMIT 1)) c
-        ORDER BY c.commit_position DESC, c.sequence DESC LIMIT 1;
+        change := bemi.nearest_change(change, key, source, true);
         EXIT WHEN change.id IS NULL OR change.operation IN ('DELETE', 'TRUNCATE')
             OR change.previous_key = key;
         RETURN NEXT change;
@@ -74,28 +77,7 @@ DECLARE
     source integer := bemi.change_source(change.id);
 BEGIN
     LOOP
-        SELECT * INTO change FROM (
-            (SELECT c.* FROM @schema@.changes c
-             WHERE c."table" = change."table" AND c.primary_key = key AND c.schema = change.schema
-                AND c.database = change.database AND (c.commit_position, c.sequence)
-                    > (change.commit_position, change.sequence)
-                AND bemi.is_of_database(c.database, source, bemi.change_source(c.id))
-             ORDER BY c.commit_position, c.sequence LIMIT 1)
-            UNION ALL
-            (SELECT c.* FROM @schema@.changes c
-             WHERE c."table" = change."table" AND c.previous_key = key AND c.schema = change.schema
-                AND c.database = change.database AND (c.commit_position, c.sequence)
-                    > (change.commit_position, change.sequence)
-                AND bemi.is_of_database(c.database, source, bemi.change_source(c.id))
-             ORDER BY c.commit_position, c.sequence LIMIT 1)
-            UNION ALL
-            (SELECT c.* FROM @schema@.changes c
-             WHERE c."table" = change."table" AND c.primary_key IS NULL AND c.schema = change.schema
-                AND c.database = change.database AND (c.commit_position, c.sequence)
-                    > (change.commit_position, change.sequence)
-                AND bemi.is_of_database(c.database, source, bemi.change_source(c.id)) AND c.operation = 'TRUNCATE'
-             ORDER BY c.commit_position, c.sequence LIMIT 1)) c
-        ORDER BY c.commit_position, c.sequence LIMIT 1;
+        change := bemi.nearest_change(change, key, source, false);
         EXIT WHEN change.id IS NULL OR change.operation IN ('CREATE', 'TRUNCATE')
             OR change.previous_key <> key;
         RETURN NEXT change;
