@@ -127,6 +127,14 @@ failed_with() {
 
 # --- folders -----------------------------------------------------------------------------------
 
+# copy_sources FOLDER: the checkout without what was built in it; to be built in, and removed, also where the checkout
+# itself is not to be written.
+copy_sources() {
+    tar -C "$ROOT" --mode=u+w --exclude=./.git --exclude=./build --exclude=./results --exclude=./tmp_check \
+        --exclude=./log --exclude=node_modules --exclude='*.o' --exclude='*.bc' --exclude='*.so' --exclude=./bemi_ingest \
+        --exclude='./bemi_decoder--*.sql' --exclude='./regression.*' -cf - . | tar -C "$1" -xf - --no-same-owner
+}
+
 # make_temp_folder MEGABYTES: sets TEMP to a new folder on a disk with that much room, where programs may
 # be started (some systems mount /tmp with noexec), and by a name that make can read: it takes a space as the end of
 # one. It is removed at the end.

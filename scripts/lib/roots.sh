@@ -99,14 +99,6 @@ run_in_root() {
     return "$status"
 }
 
-# copy_sources FOLDER: the checkout without what was built in it; to be built in, and removed, also where the checkout
-# itself is not to be written.
-copy_sources() {
-    tar -C "$ROOT" --mode=u+w --exclude=./.git --exclude=./build --exclude=./results --exclude=./tmp_check \
-        --exclude=./log --exclude=node_modules --exclude='*.o' --exclude='*.bc' --exclude='*.so' --exclude=./bemi_ingest \
-        --exclude='./bemi_decoder--*.sql' --exclude='./regression.*' -cf - . | tar -C "$1" -xf - --no-same-owner
-}
-
 # require_tool COMMAND PACKAGE: for what only some runs need.
 require_tool() {
     have "$1" || install_now "$2" "$2"
