@@ -33,7 +33,7 @@ sub transaction
 {
 	my ($statements) = @_;
 	$number++;
-	sql("BEGIN; SELECT pg_logical_emit_message(true, '_bemi', '{\"case\": $number}'); $statements; COMMIT");
+	sql(in_context(qq({"case": $number}), $statements));
 	return "'{\"case\": $number}'";
 }
 
@@ -175,8 +175,7 @@ like($node->safe_psql('postgres', q{SELECT string_agg(concat_ws(' ', operation, 
 	qr/^UPDATE fits\nUPDATE conflict .*"id"/,
 	'a new value of an identity column cannot be taken back, which is said');
 is($node->safe_psql('postgres', 'SELECT id, v FROM always'), '2|b', 'and nothing is done');
-$node->safe_psql('postgres', q{BEGIN; SELECT pg_logical_emit_message(true, '_bemi', '{"case": "always"}'); INSERT INTO always (v) VALUES ('c');
-	UPDATE always SET id = DEFAULT WHERE v = 'c'; COMMIT});
+$node->safe_psql('postgres', in_context('{"case": "always"}', q{INSERT INTO always (v) VALUES ('c'); UPDATE always SET id = DEFAULT WHERE v = 'c'}));
 drain($node, $node);
 is($node->safe_psql('postgres', q{SELECT string_agg(outcome, ' ') FROM bemi.revert('{"case": "always"}')}), 'reverted reverted',
 	'where the row goes altogether it needs not');
@@ -186,7 +185,7 @@ is($node->safe_psql('postgres', 'SELECT id, v FROM always'), '2|b', 'and it goes
 
 $node->safe_psql('postgres', $_) foreach q{CREATE TABLE owner (id int PRIMARY KEY, v int); CREATE TABLE pet (id int PRIMARY KEY, owner int REFERENCES owner ON UPDATE CASCADE);
 	ALTER TABLE owner REPLICA IDENTITY FULL; ALTER TABLE pet REPLICA IDENTITY FULL; INSERT INTO owner VALUES (1, 1), (2, 2); INSERT INTO pet VALUES (1, 1), (2, 1)},
-	q{BEGIN; SELECT pg_logical_emit_message(true, '_bemi', '{"case": "owner"}'); UPDATE owner SET id = 3 WHERE id = 1; UPDATE owner SET v = v + 1; COMMIT};
+	in_context('{"case": "owner"}', 'UPDATE owner SET id = 3 WHERE id = 1; UPDATE owner SET v = v + 1');
 drain($node, $node);
 is($node->safe_psql('postgres', q{SELECT string_agg(DISTINCT outcome || coalesce(': ' || conflict, ''), ' ') FROM bemi.revert('{"case": "owner"}')}), 'reverted',
 	'a change of key behind which its row was changed again');
@@ -199,7 +198,7 @@ my $cases = 0;
 my $case = sub {
 	my ($statements) = @_;
 	$cases++;
-	$node->safe_psql('postgres', qq{BEGIN; SELECT pg_logical_emit_message(true, '_bemi', '{"exchange": $cases}'); $statements; COMMIT});
+	$node->safe_psql('postgres', in_context(qq({"exchange": $cases}), $statements));
 	drain($node, $node);
 	return $cases;
 };

@@ -30,7 +30,7 @@ sub transaction
 {
 	my ($statements) = @_;
 	$number++;
-	sql("BEGIN; SELECT pg_logical_emit_message(true, '_bemi', '{\"case\": $number}'); $statements; COMMIT");
+	sql(in_context(qq({"case": $number}), $statements));
 	drain($here, $here);
 	return "'{\"case\": $number}'";
 }

@@ -29,7 +29,7 @@ my @transactions = (
 	[ '{"session": {"user": "dba"}, "traceparent": ["-' . ('x' x 5000) . '-"]}', q{DELETE FROM todo WHERE id = 3} ],
 	[ '["no object"]', q{TRUNCATE todo} ],
 	[ '{}', q{UPDATE "Odd.one".todo SET task = 'even'} ]);
-$source->safe_psql('postgres', "BEGIN; SELECT pg_logical_emit_message(true, '_bemi', " . sql_literal($_->[0]) . "); $_->[1]; COMMIT")
+$source->safe_psql('postgres', in_context(@$_))
   foreach @transactions;
 # Two contexts in one transaction.
 $source->safe_psql('postgres', q{

@@ -15,8 +15,7 @@ my $source = new_node('source');
 my $destination = new_destination('destination');
 my $sql = sub { return rows_of($destination, $_[0]) };
 my $on = sub {
-	my ($context, $statements) = @_;
-	$source->safe_psql('postgres', "BEGIN; SELECT pg_logical_emit_message(true, '_bemi', " . sql_literal($context) . "); $statements; COMMIT");
+	$source->safe_psql('postgres', in_context(@_));
 };
 # Where `changes` holds a text, as table.key.operation in order.
 my $holding = sub {

@@ -28,7 +28,7 @@ foreach my $node (@nodes)
 	ingest_ok($node, $destination, 'init', '--slot', $name);
 	$node->safe_psql('postgres', $_) foreach 'CREATE TABLE person (id int PRIMARY KEY, name text); ALTER TABLE person REPLICA IDENTITY FULL',
 	  "INSERT INTO person VALUES (1, '$name 1'), (2, '$name 2')",
-	  "BEGIN; SELECT pg_logical_emit_message(true, '_bemi', '{\"case\": 1}'); UPDATE person SET id = 3, name = '$name 3' WHERE id = 2; COMMIT";
+	  in_context('{"case": 1}', "UPDATE person SET id = 3, name = '$name 3' WHERE id = 2");
 }
 $storing->();
 # Later there than the change of the row here, whatever the positions are.
@@ -76,7 +76,7 @@ foreach my $node (@nodes)
 	my $slot = 'both_' . $node->name;
 	ingest_ok($node, $north, 'init', '--slot', $slot);
 	$node->safe_psql('postgres', q{CREATE TABLE thing (id int PRIMARY KEY, v text); ALTER TABLE thing REPLICA IDENTITY FULL; INSERT INTO thing VALUES (1, 'x')});
-	$node->safe_psql('postgres', q{BEGIN; SELECT pg_logical_emit_message(true, '_bemi', '{"case": 2}'); UPDATE thing SET v = 'y'; COMMIT});
+	$node->safe_psql('postgres', in_context('{"case": 2}', q{UPDATE thing SET v = 'y'}));
 	drain($node, $north, '--slot', $slot);
 }
 is($north->safe_psql('postgres', q{SELECT string_agg(outcome, ' ') FROM bemi.revert('{"case": 2}')}), 'reverted', 'it reverts its own');

@@ -8,7 +8,7 @@ use BemiTest;
 use Exporter 'import';
 use JSON::PP ();
 
-our @EXPORT = qw(contexts_in messages_in send_texts);
+our @EXPORT = qw(contexts_in send_texts);
 
 my $json = JSON::PP->new->canonical->allow_nonref;
 
@@ -26,15 +26,6 @@ sub contexts_in
 		push @{ $contexts{ $row->{n} } }, exists $record->{context_error} ? $record->{context_error} : $json->encode($record->{context});
 	}
 	return map { $_ => @{ $contexts{$_} } == 1 ? $contexts{$_}[0] : $contexts{$_} } keys %contexts;
-}
-
-# Looks at the contexts that were written since the slot's position, in order, and leaves the slot there.
-sub messages_in
-{
-	my ($node, $database, $slot) = @_;
-	my $file = temp_file("$slot.messages");
-	decode_sql($node, $database, $slot, $file, options => { messages => '_bemi' }, peek => 1);
-	return map { $_->{content} } grep { $_->{operation} eq 'MESSAGE' } records($file);
 }
 
 # Sends each text to the server in one piece, which psql does with what -c gives it; dies where one fails.

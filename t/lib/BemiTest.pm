@@ -19,7 +19,7 @@ our @EXPORT = qw(
   start_script run_script write_text create_slot copy_slot
   decode_sql decode_stream current_lsn
   read_lines records load_lines same_files
-  sql_literal sql_name seed_random pick chance between is_long is_instrumented foreign_locale
+  sql_literal sql_name in_context seed_random pick chance between is_long is_instrumented foreign_locale
 );
 
 # The options of the server's executable that --describe-config knows.
@@ -280,6 +280,13 @@ sub sql_literal
 	$text =~ s/'/''/g;
 	$text =~ s/([\x01-\x1f\x7f])/sprintf '\\%03o', ord $1/ge;
 	return "E'$text'";
+}
+
+# A transaction of statements, in a context as JSON.
+sub in_context
+{
+	my ($context, $statements) = @_;
+	return "BEGIN; SELECT pg_logical_emit_message(true, '_bemi', " . sql_literal($context) . "); $statements; COMMIT";
 }
 
 # A quoted name, its parts in order: sql_name('schema', 'table').

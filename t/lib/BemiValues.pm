@@ -257,11 +257,6 @@ sub cast
 	return (ref $value ? "($$value)" : sql_literal($value)) . "::$type->{sql}";
 }
 
-# Text of an array, row or range in which every element is quoted.
-sub array_text { return '{' . join(',', map { defined $_ ? quote_element($_) : 'NULL' } @_) . '}'; }
-
-sub quote_element { my ($text) = @_; $text =~ s/([\\"])/\\$1/g; return "\"$text\""; }
-
 # A one- or two-dimensional array of a type, of its extremes and random values.
 sub array_expression
 {
