@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "bemi/character.hpp"
 #include "bemi/encoding.hpp"
 #include "bemi/text.hpp"
 
@@ -10,6 +11,9 @@ namespace bemi {
 namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
+
+// Bytes in UTF-8 of one character of any server encoding: EUC_JIS_2004 has some that are two there.
+constexpr std::size_t kLongestCharacter = 2 * MAX_MULTIBYTE_CHAR_LEN;
 
 bool IsAscii(std::string_view text) {
     std::size_t i = 0;
@@ -28,11 +32,11 @@ bool IsAscii(std::string_view text) {
 
 // Length of the valid UTF-8 character that `text` begins with, 0 where it begins with none.
 std::size_t Utf8Character(std::string_view text) {
-    const unsigned char* bytes = reinterpret_cast<const unsigned char*>(text.data());
-    const std::size_t length = static_cast<std::size_t>(pg_utf_mblen(bytes));
-    if (length > text.size() || !pg_utf8_islegal(bytes, static_cast<int>(length)))
-        return 0;
-    return length;
+    return CharacterLength(PG_UTF8, text);
+}
+
+bool IsUtf8(std::string_view text) {
+    return pg_verify_mbstr(PG_UTF8, text.data(), static_cast<int>(text.size()), true);
 }
 
 Utf8Text FromSqlAscii(std::string_view text) {
@@ -70,6 +74,23 @@ Utf8Text Convert(const TextEncoding& encoding, std::string_view text) {
     return {{buffer, std::strlen(buffer)}, true};
 }
 
+// The character that `bytes` begins with in UTF-8, U+FFFD where there is none or it has no
+// counterpart; `length` gets the bytes that it takes.
+std::string_view PrintableCharacter(const TextEncoding& encoding, std::string_view bytes,
+                                    std::size_t* length) {
+    const bool is_ascii_database = encoding.server == PG_SQL_ASCII;
+    *length = CharacterLength(is_ascii_database ? PG_UTF8 : encoding.server, bytes);
+    const bool is_character = *length > 0 || (is_ascii_database && bytes[0] != '\0');
+    if (*length == 0)
+        *length = 1;
+    if (!is_character)
+        return kReplacement;
+    const Utf8Text converted = ToUtf8(encoding, First(bytes, *length));
+    if (!converted.valid || converted.text.size() > kLongestCharacter || !IsUtf8(converted.text))
+        return kReplacement;
+    return converted.text;
+}
+
 }  // namespace
 
 TextEncoding LookUpTextEncoding() {
@@ -97,31 +118,22 @@ void WriteConvertedText(JsonStream& out, const TextEncoding& encoding, std::stri
 
 void WriteIdentifier(JsonStream& out, const TextEncoding& encoding, std::string_view name) {
     Utf8Text utf8 = ToUtf8(encoding, name);
-    if (!utf8.valid ||
-        !pg_verify_mbstr(PG_UTF8, utf8.text.data(), static_cast<int>(utf8.text.size()), true))
+    if (!utf8.valid || !IsUtf8(utf8.text))
         utf8 = FromSqlAscii(name);
     WriteUtf8String(out, utf8.text);
 }
 
 std::string_view Printable(const TextEncoding& encoding, std::string_view bytes,
                            std::size_t characters) {
-    // Four bytes are enough for any character of any server encoding.
-    bytes = First(bytes, characters * 4);
-    if (!encoding.is_utf8() && bytes.find('\0') == std::string_view::npos) {
-        const int whole = pg_mbcharcliplen(bytes.data(), static_cast<int>(bytes.size()),
-                                           static_cast<int>(characters));
-        const Utf8Text converted = ToUtf8(encoding, First(bytes, static_cast<std::size_t>(whole)));
-        if (converted.valid)
-            bytes = converted.text;
-    }
-    char* const buffer = static_cast<char*>(palloc(bytes.size() * kReplacement.size() + 1));
+    const std::size_t most = bytes.size() < characters ? bytes.size() : characters;
+    char* const buffer = static_cast<char*>(palloc(most * kLongestCharacter + 1));
     char* to = buffer;
     for (; !bytes.empty() && characters > 0; characters--) {
-        const std::size_t length = bytes[0] == '\0' ? 0 : Utf8Character(bytes);
-        const std::string_view piece = length > 0 ? First(bytes, length) : kReplacement;
+        std::size_t length;
+        const std::string_view piece = PrintableCharacter(encoding, bytes, &length);
         std::memcpy(to, piece.data(), piece.size());
         to += piece.size();
-        bytes.remove_prefix(length > 0 ? length : 1);
+        bytes.remove_prefix(length);
     }
     return {buffer, static_cast<std::size_t>(to - buffer)};
 }

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <limits>
 
+#include "bemi/character.hpp"
 #include "bemi/options.hpp"
 #include "bemi/text.hpp"
 #include "bemi/wire.hpp"
@@ -200,10 +201,12 @@ int FindSpec(std::string_view name) {
 }
 
 [[noreturn]] void ReportUnknown(const char* given, const char* name) {
-    constexpr int kLongest = 63;  // varstr_levenshtein refuses more than 255 characters
+    // varstr_levenshtein refuses more than 255 characters, and text that is none.
+    constexpr std::size_t kLongest = 63;
     const OptionSpec* nearest = &kSpecs[0];
     int smallest = std::numeric_limits<int>::max();
-    const int length = pg_mbcliplen(name, static_cast<int>(std::strlen(name)), kLongest);
+    const int length =
+        static_cast<int>(ClipCharacters(GetDatabaseEncoding(), name, kLongest).size());
     for (const OptionSpec& spec : kSpecs) {
         const int distance = varstr_levenshtein(
             name, length, spec.name, static_cast<int>(std::strlen(spec.name)), 1, 1, 1, true);

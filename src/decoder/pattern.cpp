@@ -1,5 +1,6 @@
 // Parsing and matching of name patterns; the grammar is in the header.
 
+#include "bemi/character.hpp"
 #include "bemi/pattern.hpp"
 #include "bemi/text.hpp"
 
@@ -122,6 +123,16 @@ const char* ParsePatterns(std::string_view text, int max_names, PatternList* lis
     return PatternParser(text, max_names).ParseList(list);
 }
 
+namespace {
+
+// What `?` stands for: a character, or a byte that is none.
+std::size_t Step(std::string_view name, std::size_t at) {
+    const std::size_t length = CharacterLength(GetDatabaseEncoding(), Behind(name, at));
+    return length > 0 ? length : 1;
+}
+
+}  // namespace
+
 // Greedy matching with one point to come back to: the last star. No pattern takes more than
 // length of pattern × length of name steps.
 bool MatchesName(const NamePattern& pattern, std::string_view name) {
@@ -136,13 +147,13 @@ bool MatchesName(const NamePattern& pattern, std::string_view name) {
             star_name = n;
         } else if (more && pattern.wildcard[p]) {
             p++;
-            n += static_cast<std::size_t>(pg_mblen(name.data() + n));
+            n += Step(name, n);
         } else if (more && pattern.text[p] == name[n]) {
             p++;
             n++;
         } else if (star >= 0) {
             p = star + 1;
-            star_name += static_cast<std::size_t>(pg_mblen(name.data() + star_name));
+            star_name += Step(name, star_name);
             n = star_name;
         } else {
             return false;

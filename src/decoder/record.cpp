@@ -43,15 +43,25 @@ void WriteName(JsonStream& out, const char* key) {
     out.Append("\":");
 }
 
+// Writes content that is valid text; false, with nothing written, where it is not.
+bool WriteTextContent(JsonStream& out, std::string_view content, const TextEncoding& encoding) {
+    if (content.find('\0') != std::string_view::npos ||
+        !pg_verify_mbstr(encoding.server, content.data(), static_cast<int>(content.size()), true))
+        return false;
+    const std::size_t start = out.length();
+    out.Mark();
+    WriteText(out, encoding, content);
+    const bool written = out.failure() == nullptr;
+    if (!written && !out.overflowed())
+        out.Rewind(start);
+    out.Mark();
+    return written;
+}
+
 // Text where it is valid text, else its bytes.
 void WriteContent(JsonStream& out, std::string_view content, const TextEncoding& encoding) {
-    const bool is_text =
-        content.find('\0') == std::string_view::npos &&
-        pg_verify_mbstr(encoding.server, content.data(), static_cast<int>(content.size()), true);
-    if (is_text && ToUtf8(encoding, content).valid) {
-        WriteText(out, encoding, content);
+    if (WriteTextContent(out, content, encoding) || out.overflowed())
         return;
-    }
     out.Append("{\"base64\":\"");
     if (!out.Fits(Base64Length(content.size())))
         return;

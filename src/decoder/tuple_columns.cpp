@@ -20,16 +20,19 @@ Missing ReasonOfMask(const Row& row, const ColumnPlan& column) {
 }
 
 // One line for the column and transaction: a table of a million such rows must not fill the disk.
+// For the log alone: a client that asks for such lines may have no counterpart of a name, or of
+// what an output function has said, in its encoding, and that would be an ERROR.
 void LogFailure(const Row& row, const ColumnPlan& column, const char* reason) {
     TransactionId* const logged_in = &row.plan->logged_in[&column - row.plan->columns];
     if (*logged_in == row.xid)
         return;
     *logged_in = row.xid;
-    ereport(LOG, (errmsg("could not write value of column \"%s\" of table %s in transaction %u",
-                         NameStr(TupleDescAttr(row.descriptor, column.attribute)->attname),
-                         row.plan->qualified_name.data(), row.xid),
-                  errdetail("%s", reason),
-                  errhint("The record names the column in \"missing\" as \"error\".")));
+    ereport(LOG_SERVER_ONLY,
+            (errmsg("could not write value of column \"%s\" of table %s in transaction %u",
+                    NameStr(TupleDescAttr(row.descriptor, column.attribute)->attname),
+                    row.plan->qualified_name.data(), row.xid),
+             errdetail("%s", reason),
+             errhint("The record names the column in \"missing\" as \"error\".")));
 }
 
 // No value is written with fewer bytes than this, so that what can't fit is not even made.

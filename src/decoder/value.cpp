@@ -45,9 +45,9 @@ const BuiltIn* FindBuiltIn(Oid type) {
     return nullptr;
 }
 
-// Types whose output functions look at no setting and raise no ERROR. All others are guarded: the
-// code of somebody's own type may do anything, and so may that of a range of such.
-bool IsPlain(Oid type) {
+// Types whose output functions look at no setting. Those of all others may, also those of a range
+// of such.
+bool LooksAtNoSetting(Oid type) {
     switch (type) {
         case CHAROID:
         case OIDOID:
@@ -68,6 +68,13 @@ bool IsPlain(Oid type) {
     }
 }
 
+// And which raise no ERROR whatever somebody has stored. All others are guarded: the code of
+// somebody's own type may do anything, and that of tsvector minds text that ends within a character
+// (which a foreign table may bring).
+bool RaisesNothing(Oid type) {
+    return LooksAtNoSetting(type) && type != TSVECTOROID;
+}
+
 void PlanOutputFunction(ValuePlan* plan, DependencyList& dependencies) {
     bool is_varlena;
     plan->output = static_cast<OutputPlan*>(palloc0(sizeof(OutputPlan)));
@@ -75,8 +82,8 @@ void PlanOutputFunction(ValuePlan* plan, DependencyList& dependencies) {
     plan->output->memory = CurrentMemoryContext;
     plan->write = WriteByOutputFunction;
     plan->kind = JsonKind::kString;
-    plan->uses_settings = !IsPlain(plan->type);
-    plan->guarded = !IsPlain(plan->type);
+    plan->uses_settings = !LooksAtNoSetting(plan->type);
+    plan->guarded = !RaisesNothing(plan->type);
     if (plan->output->function >= FirstNormalObjectId)
         dependencies.AddFunction(plan->output->function);
 }

@@ -43,6 +43,19 @@ struct ArrayCursor {
     }
 };
 
+// -1 where there are more than any array has: ArrayGetNItems would raise an ERROR.
+std::int64_t CountItems(const ArrayType* array) {
+    std::int64_t count = ARR_NDIM(array) > 0 ? 1 : 0;
+    if (ARR_NDIM(array) < 0 || ARR_NDIM(array) > MAXDIM)
+        return -1;
+    for (int i = 0; i < ARR_NDIM(array); i++) {
+        count *= ARR_DIMS(array)[i];
+        if (count < 0 || count > static_cast<std::int64_t>(MaxArraySize))
+            return -1;
+    }
+    return count;
+}
+
 // The elements of the innermost dimension.
 void WriteElements(JsonStream& out, ArrayCursor& cursor, int count, ValuePlan& element) {
     for (int i = 0; i < count && !out.overflowed(); i++) {
@@ -85,8 +98,11 @@ void WriteJson(JsonStream& out, Datum value, ValuePlan& plan) {
 void WriteArray(JsonStream& out, Datum value, ValuePlan& plan) {
     Unpacked unpacked(value);
     const ArrayType* const array = reinterpret_cast<const ArrayType*>(unpacked.get());
-    if (ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)) == 0) {
+    const std::int64_t count = CountItems(array);
+    if (count <= 0) {
         out.Append("[]");
+        if (count < 0)
+            out.Fail("invalid array");
         return;
     }
     ArrayCursor cursor = {ARR_DATA_PTR(array), ARR_NULLBITMAP(array), 0};

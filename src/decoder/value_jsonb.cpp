@@ -3,6 +3,7 @@
 // order of the entries. An entry holds the length of its content, or now and then its end. Numbers
 // and containers are aligned.
 
+#include "bemi/guard.hpp"
 #include "bemi/wire.hpp"
 #include "value_writers.hpp"
 
@@ -146,6 +147,18 @@ bool WriteTree(JsonStream& out, JsonbContainer* root, ValuePlan& plan) {
     }
 }
 
+// As a string. The server's own text of a document has no limit but that of all text, which a short
+// document may pass: a number of three bytes may have 131,072 digits.
+void WriteTextOf(JsonStream& out, Jsonb* jsonb, ValuePlan& plan) {
+    auto write = [&] {
+        char* const text = JsonbToCString(nullptr, &jsonb->root, VARSIZE(jsonb));
+        WriteText(out, *plan.encoding, text);
+        pfree(text);
+    };
+    if (const char* error = Guarded(write))
+        out.Fail(error);
+}
+
 }  // namespace
 
 // A string of its text where it is nested too deeply to be read.
@@ -161,9 +174,7 @@ void WriteJsonb(JsonStream& out, Datum value, ValuePlan& plan) {
     if (WriteTree(out, &jsonb->root, plan) || out.overflowed())
         return;
     out.Rewind(start);
-    char* text = JsonbToCString(nullptr, &jsonb->root, VARSIZE(jsonb));
-    WriteText(out, *plan.encoding, text);
-    pfree(text);
+    WriteTextOf(out, jsonb, plan);
 }
 
 }  // namespace bemi
