@@ -36,10 +36,18 @@ inline constexpr char kLast[] = "last";
 // The key of a context under which the session library tells what the server knows of a session.
 inline constexpr char kSession[] = "session";
 
+// Fuzzers have a smaller one, which their inputs can reach.
+#ifndef BEMI_MAX_JSONB_BYTES
+#define BEMI_MAX_JSONB_BYTES 0x0FFFFFFF
+#endif
+
 // Values that jsonb refuses to hold: more bytes in an array or object than a JEntry can tell
 // (jsonb.h), or more elements or members than its parser can gather in one allocation of 1 GB,
 // which it doubles as it goes (32 and 72 bytes each).
-inline constexpr std::size_t kMaxJsonbBytes = 0x0FFFFFFF;
+inline constexpr std::size_t kMaxJsonbBytes = BEMI_MAX_JSONB_BYTES;
+// A text of no more bytes is within that whatever it holds: an element has two bytes there, and as
+// `1,` takes 12 as jsonb.
+inline constexpr std::size_t kSmallJson = kMaxJsonbBytes / 8;
 inline constexpr std::size_t kMaxJsonbElements = 16777216;
 inline constexpr std::size_t kMaxJsonbMembers = 8388608;
 

@@ -11,9 +11,6 @@ namespace {
 
 constexpr std::size_t kExcerpt = 1000;  // characters
 
-// Jsonb is within its limits whatever a text of this length holds.
-constexpr std::size_t kSmall = 32u << 20;
-
 }  // namespace
 
 const char* WriteCanonicalContext(JsonStream& out, std::string_view message,
@@ -32,7 +29,7 @@ const char* WriteCanonicalContext(JsonStream& out, std::string_view message,
     if (const char* error = WriteCheckedJson(out, text.text, wire::kMaxContextDepth))
         return error;
     const std::string_view canonical = Behind(out.view(), start);
-    if (canonical.size() > kSmall && JsonbSize(canonical) > wire::kMaxJsonbBytes)
+    if (canonical.size() > wire::kSmallJson && JsonbSize(canonical) > wire::kMaxJsonbBytes)
         return "too large for type jsonb";
     return nullptr;
 }

@@ -19,10 +19,32 @@ struct Candidate {
     std::size_t jsonb_size;
 };
 
-// Writes every value of the row alone, to know what it takes.
-int MeasureValues(JsonStream& scratch, Row& row, std::size_t room, Candidate* candidates) {
+// A number or container begins at a multiple of four, and the first one of a member may need so
+// much more where it stands than it does alone.
+constexpr std::size_t kMostPadding = 3;
+
+std::size_t JsonbSizeOfMember(std::string_view member) {
+    const std::size_t size = JsonbSize(member);
+    return size > wire::kMaxJsonbBytes ? SIZE_MAX : size + kMostPadding;
+}
+
+// What the frame of a record has, where its values are left out, is their names in "missing", as
+// "size". This one is named as "error".
+constexpr std::size_t kErrorInFrame = sizeof("error") - sizeof("size");
+
+// What the images of a row take, of what is not left out.
+struct Sizes {
+    std::size_t text;  // beside the frame
+    std::size_t jsonb[kImageCount];
+};
+
+// Writes every value of the row alone, to know what it takes; `sizes` gets what else is in the
+// images.
+int MeasureValues(JsonStream& scratch, Row& row, std::size_t room, Candidate* candidates,
+                  Sizes* sizes) {
     int count = 0;
     const RelationPlan& plan = *row.plan;
+    *sizes = {0, {JsonbSize("{}"), JsonbSize("{}")}};
     // What one value needs must not add up: a row may be far larger than what is left of it.
     const MemoryContext memory =
         AllocSetContextCreate(CurrentMemoryContext, "bemi measured value", ALLOCSET_DEFAULT_SIZES);
@@ -32,16 +54,24 @@ int MeasureValues(JsonStream& scratch, Row& row, std::size_t room, Candidate* ca
         for (Image image : {kBefore, kAfter}) {
             MemoryContextReset(memory);
             if (!HasColumn(row, image, column.in_identity) || column.rule != ColumnRule::kEmit ||
-                row.nulls[image][column.attribute] || ReasonToSkip(row, image, i) != Missing::kNone)
+                ReasonToSkip(row, image, i) != Missing::kNone)
                 continue;
+            if (row.nulls[image][column.attribute]) {
+                sizes->jsonb[image] += JsonbSize(column.null_member);
+                continue;
+            }
             const Datum value = row.values[image][column.attribute];
             scratch.Clear();
             scratch.SetLimit(room);
             const Missing reason = WriteColumn(scratch, row, column, value);
+            if (reason == Missing::kError) {
+                sizes->text += kErrorInFrame;
+                continue;
+            }
             const bool too_large = reason == Missing::kSize;
             candidates[count++] = {image, i, RawSize(value, column.value.length),
                                    too_large ? SIZE_MAX : scratch.length(),
-                                   too_large ? SIZE_MAX : JsonbSize(scratch.view())};
+                                   too_large ? SIZE_MAX : JsonbSizeOfMember(scratch.view())};
         }
     }
     scratch.Clear();
@@ -80,28 +110,28 @@ void LeaveOutLargest(JsonStream& scratch, Row& row, std::size_t room) {
         static_cast<Candidate*>(palloc(sizeof(Candidate) * (kImageCount * column_count + 1)));
     for (Image image : {kBefore, kAfter})
         std::memset(row.left_out[image], 0, column_count);
-    const int count = MeasureValues(scratch, row, room, candidates);
+    Sizes sizes;
+    const int count = MeasureValues(scratch, row, room, candidates, &sizes);
 
-    std::size_t text_size = 0;
-    std::size_t jsonb_size[kImageCount] = {};
     for (int i = 0; i < count; i++) {
         const Candidate& candidate = candidates[i];
         if (candidate.text_size > room || candidate.jsonb_size > wire::kMaxJsonbBytes) {
             row.left_out[candidate.image][candidate.column] = true;
             continue;
         }
-        text_size += candidate.text_size;
-        jsonb_size[candidate.image] += candidate.jsonb_size;
+        sizes.text += candidate.text_size;
+        sizes.jsonb[candidate.image] += candidate.jsonb_size;
     }
     for (int image = kBefore; image <= kImageCount; image++) {
-        while (image == kImageCount ? text_size > room : jsonb_size[image] > wire::kMaxJsonbBytes) {
+        while (image == kImageCount ? sizes.text > room
+                                    : sizes.jsonb[image] > wire::kMaxJsonbBytes) {
             const int largest = FindLargest(candidates, count, row, image);
             if (largest < 0)
                 break;
             const Candidate& candidate = candidates[largest];
             row.left_out[candidate.image][candidate.column] = true;
-            text_size -= candidate.text_size;
-            jsonb_size[candidate.image] -= candidate.jsonb_size;
+            sizes.text -= candidate.text_size;
+            sizes.jsonb[candidate.image] -= candidate.jsonb_size;
         }
     }
 }

@@ -13,10 +13,6 @@ namespace bemi {
 
 namespace {
 
-// An image of fewer bytes is within jsonb's limits whatever it holds: an element has two bytes
-// here, and as `1,` takes 12 there.
-constexpr std::size_t kSmallImage = 32u << 20;
-
 void Deform(Row* row, RowSpace* space, Image image, HeapTuple tuple) {
     row->present[image] = tuple != nullptr;
     if (tuple == nullptr)
@@ -49,7 +45,7 @@ bool WriteImage(JsonStream& out, Row& row, Image image) {
     else
         out.data()[start] = '{';
     out.Put('}');
-    return out.length() - start <= kSmallImage ||
+    return out.length() - start <= wire::kSmallJson ||
            JsonbSize(Behind(out.view(), start)) <= wire::kMaxJsonbBytes;
 }
 
