@@ -23,6 +23,7 @@ OBJS = \
 	src/decoder/record.o \
 	src/decoder/relation.o \
 	src/decoder/relation_cache.o \
+	src/decoder/relation_keys.o \
 	src/decoder/session.o \
 	src/decoder/settings.o \
 	src/decoder/transaction.o \
@@ -49,6 +50,7 @@ REGRESS = \
 	types \
 	identities \
 	keys \
+	unique_keys \
 	context \
 	subtransactions \
 	prepared \

@@ -62,7 +62,7 @@ ALTER TABLE remade ADD PRIMARY KEY (a);
 UPDATE remade SET a = 5;
 COMMIT;
 SELECT r->'primary_key' AS primary_key, r->'previous_key' AS previous_key, r->'before' AS before, r->'after' AS after FROM records() r;
--- a unique index is no primary key
+-- a unique index serves where there is no primary key
 CREATE TABLE uniques (a int NOT NULL UNIQUE, b int);
 INSERT INTO uniques VALUES (1, 2);
 SELECT r->'primary_key' AS primary_key FROM records() r;

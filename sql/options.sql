@@ -53,7 +53,7 @@ SELECT try('tables', NULL);
 SELECT try(NULL, 'x');
 -- empty values
 SELECT option, try(option, '') FROM unnest(ARRAY['tables', 'exclude_tables', 'exclude_columns', 'mask_columns', 'ignore_columns', 'operations', 'messages', 'origin',
-    'quote_numbers', 'context_prefix', 'context_scope', 'context_hold', 'max_context_size', 'max_record_size', 'batch_size', 'format_version']) option;
+    'keys', 'quote_numbers', 'context_prefix', 'context_scope', 'context_hold', 'max_context_size', 'max_record_size', 'batch_size', 'format_version']) option;
 
 -- patterns
 SELECT * FROM try_values('tables', 'todo', 'public.todo', '*', '*.*', '"to do"', 'a,b', ' a , b ', '"",a', ',', 'a,', ',a', 'a,,b', ' ', '.', 'a.', '.a', 'a..b', 'a.b.c', '"a', 'a"', 'a"b', '"a"b"', '"', '"a""',
@@ -73,6 +73,7 @@ SELECT left(try('tables', repeat('x', 1000000) || '"'), 60);
 -- words
 SELECT * FROM try_values('operations', 'create', 'create,update,delete,truncate', ' truncate , create ', 'insert', 'Create', 'create,create', 'create,', ',', 'create update', 'all', '"create"', 'create;drop');
 SELECT * FROM try_values('origin', 'any', 'none', ' none ', 'local', 'None', 'any,none', 'none,none', '*');
+SELECT * FROM try_values('keys', 'unique', 'primary', 'unique,primary', 'all', 'Unique');
 SELECT * FROM try_values('quote_numbers', 'none', 'bigint', 'numeric', 'bigint,numeric', 'numeric, bigint', 'none,bigint', 'bigint,bigint', 'int8', 'all', 'true', 'bigint,');
 SELECT * FROM try_values('context_scope', 'transaction', 'preceding', 'session', 'transaction,preceding', 'TRANSACTION');
 SELECT * FROM try_values('context_prefix', '_bemi', 'x', ' ', 'a,b', '*', '"', 'ü', repeat('x', 1000));

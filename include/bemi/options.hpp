@@ -11,6 +11,9 @@ namespace bemi {
 
 enum Operation { kCreate, kUpdate, kDelete, kTruncate, kOperationCount };
 
+// Which indexes may be a table's key: its primary key alone, or also another unique one.
+enum class KeyChoice { kUnique, kPrimary };
+
 struct Options {
     PatternList tables;  // empty: all
     PatternList exclude_tables;
@@ -20,6 +23,7 @@ struct Options {
     PatternList messages;
     unsigned operations;  // a bit per Operation
     bool local_origin_only;
+    KeyChoice keys;
     bool quote_bigint;
     bool quote_numeric;
     std::string_view context_prefix;

@@ -23,7 +23,7 @@ struct ColumnPlan {
 };
 static_assert(sizeof(ColumnPlan) <= 64, "a column is to fit into a line of the processor's cache");
 
-// A column of the primary key; its value is written as jsonb would, whatever the options.
+// A column of the key; its value is written as jsonb would, whatever the options.
 struct KeyColumn {
     ValuePlan value;
     std::int16_t attribute;

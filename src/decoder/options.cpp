@@ -103,6 +103,17 @@ const char* ParseQuoteNumbers(const OptionSpec&, const char* value, Options* opt
     return nullptr;
 }
 
+const char* ParseKeys(const OptionSpec&, const char* value, Options* options) {
+    static const Word kWords[] = {{"unique", 1}, {"primary", 2}};
+    unsigned bits;
+    if (const char* error = ParseWords(value, kWords, lengthof(kWords), &bits))
+        return error;
+    if (bits > 2)
+        return "Only one of them can be given.";
+    options->keys = bits == 2 ? KeyChoice::kPrimary : KeyChoice::kUnique;
+    return nullptr;
+}
+
 const char* ParseOrigin(const OptionSpec&, const char* value, Options* options) {
     static const Word kWords[] = {{"any", 1}, {"none", 2}};
     unsigned bits;
@@ -156,6 +167,7 @@ const OptionSpec kSpecs[] = {
     {"messages", ParsePatternOption,
      "Expected comma-separated patterns of message prefixes, such as audit_*.", &Options::messages},
     {"origin", ParseOrigin, "Expected \"any\" or \"none\"."},
+    {"keys", ParseKeys, "Expected \"unique\" or \"primary\"."},
     {"quote_numbers", ParseQuoteNumbers,
      "Expected \"none\", \"bigint\", \"numeric\" or \"bigint,numeric\"."},
     {"context_prefix", ParseContextPrefix, "Expected the prefix of the messages of contexts."},

@@ -4,6 +4,7 @@
 
 #include "bemi/relation.hpp"
 #include "bemi/wire.hpp"
+#include "relation_keys.hpp"
 
 namespace bemi {
 
@@ -84,74 +85,6 @@ std::string_view Opening(const TableNames& names, const ValueOptions& values,
     return PadText(out);
 }
 
-// The columns of an index that make its key, as attribute numbers; empty where it has none.
-struct IndexKey {
-    AttrNumber attributes[INDEX_MAX_KEYS];
-    int count;
-
-    bool Contains(AttrNumber attribute) const {
-        for (int i = 0; i < count; i++) {
-            if (attributes[i] == attribute)
-                return true;
-        }
-        return false;
-    }
-};
-
-IndexKey KeyOfIndex(const FormData_pg_index* index) {
-    IndexKey key = {};
-    for (int i = 0; i < index->indnkeyatts; i++)
-        key.attributes[key.count++] = index->indkey.values[i];
-    return key;
-}
-
-struct RelationKeys {
-    IndexKey primary;
-    IndexKey identity;  // where an index is the replica identity
-};
-
-// What an index is to its table, by the rules by which the relation cache finds the replica
-// identity.
-void NoteIndex(RelationKeys* keys, HeapTuple tuple, char identity) {
-    const FormData_pg_index* index = reinterpret_cast<const FormData_pg_index*>(GETSTRUCT(tuple));
-    if (!index->indislive || !index->indisvalid)
-        return;
-    if (index->indisprimary)
-        keys->primary = KeyOfIndex(index);
-    const bool is_identity = (identity == REPLICA_IDENTITY_DEFAULT && index->indisprimary) ||
-                             (identity == REPLICA_IDENTITY_INDEX && index->indisreplident);
-    if (is_identity && index->indisunique && index->indimmediate &&
-        heap_attisnull(tuple, Anum_pg_index_indpred, nullptr))
-        keys->identity = KeyOfIndex(index);
-}
-
-// One look at pg_index. The relation cache would have to look there as well, keeps no columns, and
-// leaves a deferrable primary key out on some versions. Also where relhasindex is false: VACUUM
-// writes that over the old row of pg_class once the last index is gone, under a slot that lags.
-RelationKeys ReadKeys(Relation relation) {
-    RelationKeys keys = {};
-    ScanKeyData wanted;
-    ScanKeyInit(&wanted, Anum_pg_index_indrelid, BTEqualStrategyNumber, F_OIDEQ,
-                ObjectIdGetDatum(RelationGetRelid(relation)));
-    const Relation catalog = table_open(IndexRelationId, AccessShareLock);
-    const SysScanDesc scan =
-        systable_beginscan(catalog, IndexIndrelidIndexId, true, nullptr, 1, &wanted);
-    while (HeapTuple tuple = systable_getnext(scan))
-        NoteIndex(&keys, tuple, relation->rd_rel->relreplident);
-    systable_endscan(scan);
-    table_close(catalog, AccessShareLock);
-    return keys;
-}
-
-Identity IdentityOf(Relation relation, const RelationKeys& keys) {
-    const char identity = relation->rd_rel->relreplident;
-    if (identity == REPLICA_IDENTITY_FULL)
-        return Identity::kFull;
-    if (keys.identity.count == 0)
-        return Identity::kNothing;
-    return identity == REPLICA_IDENTITY_DEFAULT ? Identity::kDefault : Identity::kIndex;
-}
-
 struct Planning {
     Relation relation;
     const Filter& filter;
@@ -188,24 +121,24 @@ void PlanColumns(RelationPlan* plan, const Planning& planning) {
 
 // Keys with a column that must not be seen are not shown at all.
 void PlanKey(RelationPlan* plan, const Planning& planning) {
-    const IndexKey& primary = planning.keys.primary;
+    const IndexKey& key = planning.keys.key;
     ValueOptions unquoted = planning.values;
     unquoted.quote_bigint = unquoted.quote_numeric = false;
     CompositePlan* composites = nullptr;
     unquoted.composites = &composites;
-    plan->key = static_cast<KeyColumn*>(
-        palloc0(sizeof(KeyColumn) * static_cast<std::size_t>(primary.count)));
-    for (int i = 0; i < primary.count; i++) {
+    plan->key =
+        static_cast<KeyColumn*>(palloc0(sizeof(KeyColumn) * static_cast<std::size_t>(key.count)));
+    for (int i = 0; i < key.count; i++) {
         const FormData_pg_attribute* attribute =
-            TupleDescAttr(RelationGetDescr(planning.relation), primary.attributes[i] - 1);
+            TupleDescAttr(RelationGetDescr(planning.relation), key.attributes[i] - 1);
         if (RuleOfColumn(planning.filter, planning.names, NameStr(attribute->attname)) !=
             ColumnRule::kEmit) {
             plan->key_count = 0;
             return;
         }
         KeyColumn* column = &plan->key[plan->key_count++];
-        column->attribute = static_cast<std::int16_t>(primary.attributes[i] - 1);
-        column->in_identity = planning.keys.identity.Contains(primary.attributes[i]);
+        column->attribute = static_cast<std::int16_t>(key.attributes[i] - 1);
+        column->in_identity = planning.keys.identity.Contains(key.attributes[i]);
         PlanValue(&column->value, attribute->atttypid, unquoted, plan->dependencies);
         plan->uses_settings |= column->value.uses_settings;
     }
@@ -227,7 +160,7 @@ void PlanRelation(RelationPlan* plan, Relation relation, const Filter& filter,
                                      filter.options->quote_numeric, &composites};
         plan->qualified_name = QuotedName(names);
         plan->opening = Opening(names, values, database);
-        const RelationKeys keys = ReadKeys(relation);
+        const RelationKeys keys = ReadKeys(relation, filter.options->keys, plan->dependencies);
         plan->identity = IdentityOf(relation, keys);
         const Planning planning = {relation, filter, names, values, keys};
         PlanColumns(plan, planning);
