@@ -157,6 +157,27 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
     WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped
 $$;
 
+-- The index that is the key: the primary key's, else the replica identity's, else the best of those unique ones that tell
+-- every row apart; of a partition only one that belongs to an index of the topmost table.
+CREATE FUNCTION oracle.key_index(relation regclass) RETURNS oid
+LANGUAGE sql STABLE SET search_path = '' AS $$
+    SELECT i.indexrelid
+    FROM pg_catalog.pg_class t
+    JOIN pg_catalog.pg_index i ON i.indrelid = t.oid AND i.indisvalid,
+    LATERAL (SELECT CASE WHEN t.relispartition THEN pg_catalog.pg_partition_root(i.indexrelid)::oid ELSE i.indexrelid END) d (deciding)
+    LEFT JOIN pg_catalog.pg_class n ON n.oid = d.deciding
+    LEFT JOIN pg_catalog.pg_index top ON top.indexrelid = d.deciding,
+    LATERAL (SELECT i.indisreplident AND t.relreplident = 'i') r (is_identity)
+    WHERE t.oid = relation
+      AND (i.indisprimary OR r.is_identity
+        OR i.indisunique AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+          AND top.indrelid = COALESCE(pg_catalog.pg_partition_root(relation), relation)
+          AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = t.oid AND NOT a.attnotnull
+              AND a.attnum = ANY ((i.indkey::pg_catalog.int2[])[0:i.indnkeyatts - 1])))
+    ORDER BY i.indisprimary DESC, r.is_identity DESC, i.indnkeyatts, n.relname COLLATE "C"
+    LIMIT 1
+$$;
+
 CREATE FUNCTION oracle.watch(relation regclass) RETURNS void
 LANGUAGE plpgsql
 SET search_path = '' SET quote_all_identifiers = off SET client_min_messages = warning AS $watch$
@@ -174,8 +195,7 @@ DECLARE
     function_name text := pg_catalog.format('oracle.%I', 'change_of_' || relation::oid);
 BEGIN
     SELECT * INTO STRICT class FROM pg_catalog.pg_class WHERE oid = relation;
-    SELECT indexrelid INTO primary_key
-        FROM pg_catalog.pg_index WHERE indrelid = relation AND indisprimary;
+    primary_key := oracle.key_index(relation);
     SELECT indexrelid INTO identity_index FROM pg_catalog.pg_index
         WHERE indrelid = relation AND indisvalid
           AND CASE class.relreplident WHEN 'd' THEN indisprimary AND indimmediate
