@@ -149,6 +149,9 @@ CompositePlan* MakeComposite(const ValuePlan& plan, const ValueOptions& options,
     composite->value.kind = JsonKind::kOther;
     composite->value.composite = composite;
     composite->value.depth = 1;
+    // Newer minor releases compare the descriptor with that which the value was made by, and raise
+    // an ERROR where they differ.
+    composite->value.guarded = true;
     dependencies.AddRelation(relation);
     for (std::size_t i = 0; i < natts; i++)
         PlanField(composite, static_cast<int>(i), options, dependencies, level);
