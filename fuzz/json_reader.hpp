@@ -30,7 +30,8 @@ class LastString : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, LastSt
 };
 
 // False where the text is not one JSON value.
-inline bool ReadJson(std::string_view json, LastString* handler) {
+template <typename Handler>
+bool ReadJson(std::string_view json, Handler* handler) {
     std::vector<char> block(65536 + json.size() * 64);
     bemi::JsonArena arena(block.data(), block.size());
     rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, bemi::JsonArena> reader(&arena,

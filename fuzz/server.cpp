@@ -1,5 +1,5 @@
-// The server's functions that the rooms below `record` call. Only UTF-8 is there: the conversions
-// of other encodings are the server's own code.
+// The server's functions that the rooms below `record` call. Of the conversions of encodings only
+// one is there, from EUC_JP, and it knows no real character: what matters is where it ends.
 
 #include <cstdlib>
 #include <string>
@@ -36,6 +36,22 @@ void* Allocate(Size size) {
 }
 
 std::string error_message;
+int database_encoding = PG_UTF8;
+
+// As the server's allocators: what is too large is an ERROR.
+void CheckSize(Size size) {
+    if (!AllocSizeIsValid(size))
+        fuzz::Raise("invalid memory alloc request size");
+}
+
+// From 15.20 and 17.12 on: raises an ERROR where the character that text begins with ends behind
+// it.
+int LengthWithin(const char* text, int length) {
+    const int size = pg_encoding_mblen(database_encoding, text);
+    if (size > length)
+        fuzz::Raise("invalid byte sequence for encoding");
+    return size;
+}
 
 }  // namespace
 
@@ -51,6 +67,14 @@ void Require(bool condition) {
         abort();
 }
 
+void SetDatabaseEncoding(int encoding) {
+    database_encoding = encoding;
+}
+
+void Raise(const char* message) {
+    throw ServerError{message};
+}
+
 }  // namespace fuzz
 
 extern "C" {
@@ -58,29 +82,33 @@ extern "C" {
 MemoryContext CurrentMemoryContext = nullptr;
 
 void* MemoryContextAlloc(MemoryContext, Size size) {
+    CheckSize(size);
     return Allocate(size);
 }
 void* MemoryContextAllocHuge(MemoryContext, Size size) {
     return Allocate(size);
 }
 void* palloc(Size size) {
+    CheckSize(size);
     return Allocate(size);
 }
 void* palloc0(Size size) {
+    CheckSize(size);
     return memset(Allocate(size), 0, size);
 }
 void pfree(void* pointer) {
     Unlink(HeaderOf(pointer));
     free(HeaderOf(pointer));
 }
-void* repalloc(void* pointer, Size size) {
+void* repalloc_huge(void* pointer, Size size) {
     Unlink(HeaderOf(pointer));
     Header* const moved = static_cast<Header*>(realloc(HeaderOf(pointer), sizeof(Header) + size));
     Link(moved);
     return moved + 1;
 }
-void* repalloc_huge(void* pointer, Size size) {
-    return repalloc(pointer, size);
+void* repalloc(void* pointer, Size size) {
+    CheckSize(size);
+    return repalloc_huge(pointer, size);
 }
 char* pstrdup(const char* text) {
     return static_cast<char*>(memcpy(Allocate(strlen(text) + 1), text, strlen(text) + 1));
@@ -112,6 +140,8 @@ void resetStringInfo(StringInfo string) {
 }
 void enlargeStringInfo(StringInfo string, int needed) {
     int size = string->maxlen;
+    if (needed < 0 || static_cast<Size>(needed) >= MaxAllocSize - static_cast<Size>(string->len))
+        fuzz::Raise("cannot enlarge string buffer");
     while (size < string->len + needed + 1)
         size *= 2;
     string->data = static_cast<char*>(repalloc(string->data, static_cast<Size>(size)));
@@ -178,31 +208,55 @@ int pg_ulltoa_n(uint64 number, char* to) {
 }
 
 int GetDatabaseEncoding(void) {
-    return PG_UTF8;
+    return database_encoding;
 }
-Oid FindDefaultConversion(Oid, int32, int32) {
-    return InvalidOid;
+Oid FindDefaultConversion(Oid, int32 from, int32 to) {
+    return from == PG_EUC_JP && to == PG_UTF8 ? 1 : InvalidOid;
 }
-int pg_do_encoding_conversion_buf(Oid, int, int, unsigned char*, int, unsigned char*, int, bool) {
-    abort();
-}
-bool pg_verify_mbstr(int, const char* text, int length, bool) {
-    for (int i = 0; i < length;) {
-        const unsigned char* at = reinterpret_cast<const unsigned char*>(text + i);
-        const int size = pg_utf_mblen(at);
-        if (*at == '\0' || i + size > length || !pg_utf8_islegal(at, size))
-            return false;
-        i += size;
+// A character of two bytes becomes one of three, one of three bytes two of two; one in sixteen has
+// no counterpart. Told not to raise, it tells how far it has come.
+int pg_do_encoding_conversion_buf(Oid conversion, int from, int to, unsigned char* source,
+                                  int length, unsigned char* target, int room, bool no_error) {
+    if (conversion != 1 || from != PG_EUC_JP || to != PG_UTF8)
+        fuzz::Raise("encoding conversion is not there");
+    const unsigned char* const start = target;
+    int done = 0;
+    while (done < length) {
+        const char* const at = reinterpret_cast<const char*>(source + done);
+        const int size = pg_encoding_verifymbchar(from, at, length - done);
+        if (size < 1 || *at == '\0' || (size > 1 && (at[size - 1] & 15) == 15)) {
+            if (no_error)
+                break;
+            fuzz::Raise("character with no equivalent");
+        }
+        fuzz::Require(target - start + 4 < room);
+        const char* const written = size == 1   ? at
+                                    : size == 2 ? "\xe3\x81\x82"
+                                                : "\xc3\xa9\xc3\xa8";
+        const std::size_t written_size = size == 1 ? 1 : strlen(written);
+        memcpy(target, written, written_size);
+        target += written_size;
+        done += size;
     }
-    return true;
+    *target = '\0';
+    return done;
 }
+bool pg_verify_mbstr(int encoding, const char* text, int length, bool no_error) {
+    if (pg_encoding_verifymbstr(encoding, text, length) == length)
+        return true;
+    if (!no_error)
+        fuzz::Raise("invalid byte sequence for encoding");
+    return false;
+}
+// These trust the text, or raise an ERROR. Nothing that reads what may be any bytes calls them; who
+// begins to is found out.
 int pg_mblen(const char* text) {
-    return pg_utf_mblen(reinterpret_cast<const unsigned char*>(text));
+    return pg_encoding_mblen(database_encoding, text);
 }
 int pg_mbcliplen(const char* text, int length, int limit) {
     int end = 0;
     while (end < length && text[end] != '\0') {
-        const int size = pg_utf_mblen(reinterpret_cast<const unsigned char*>(text + end));
+        const int size = pg_encoding_mblen(database_encoding, text + end);
         if (end + size > limit || end + size > length)
             break;
         end += size;
@@ -211,18 +265,17 @@ int pg_mbcliplen(const char* text, int length, int limit) {
 }
 int pg_mbcharcliplen(const char* text, int length, int limit) {
     int end = 0;
-    for (int characters = 0; end < length && characters < limit; characters++) {
-        const int size = pg_utf_mblen(reinterpret_cast<const unsigned char*>(text + end));
-        if (end + size > length)
-            break;
-        end += size;
-    }
+    for (int characters = 0; end < length && text[end] != '\0' && characters < limit; characters++)
+        end += LengthWithin(text + end, length - end);
     return end;
 }
 
 // Any measure of distance does: it only chooses a hint.
-int varstr_levenshtein(const char*, int length, const char*, int other, int, int, int, bool) {
-    fuzz::Require(length <= 255 && other <= 255);
+int varstr_levenshtein(const char* text, int length, const char*, int other, int, int, int, bool) {
+    if (length > 255 || other > 255)
+        fuzz::Raise("levenshtein argument exceeds maximum length of 255 characters");
+    for (int i = 0; i < length;)
+        i += LengthWithin(text + i, length - i);
     return abs(length - other);
 }
 

@@ -1,6 +1,7 @@
 // What the plugin's rooms ask of a server, for fuzzers that run them in a process of their own:
 // memory that is freed after each input (by malloc, so that the sanitizers see every byte), and
-// errors as C++ exceptions.
+// errors as C++ exceptions. It is as rude as the server: what raises an ERROR there, or gives NULL,
+// does so here.
 #pragma once
 
 #include <string>
@@ -16,5 +17,11 @@ struct ServerError {
 void FreeAll();
 
 void Require(bool condition);
+
+// What GetDatabaseEncoding gives; PG_UTF8 to begin with.
+void SetDatabaseEncoding(int encoding);
+
+// Raises an ERROR.
+[[noreturn]] void Raise(const char* message);
 
 }  // namespace fuzz
