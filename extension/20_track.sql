@@ -60,9 +60,10 @@ AS $$
     FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
     CROSS JOIN LATERAL (
         SELECT array_agg(a.attname), bool_and(a.attnotnull IS TRUE AND NOT EXISTS (
-            -- 18 and later: NOT NULL constraints that may be false of rows that are there
+            -- Not proven yet of the rows that are there: 18 has such constraints, 19 minds them.
             SELECT FROM pg_constraint n
-            WHERE n.conrelid = x.indrelid AND n.contype = 'n' AND n.conkey = ARRAY[a.attnum] AND NOT n.convalidated))
+            WHERE current_setting('server_version_num')::int >= 190000
+              AND n.conrelid = x.indrelid AND n.contype = 'n' AND n.conkey = ARRAY[a.attnum] AND NOT n.convalidated))
         FROM generate_series(0, x.indnkeyatts - 1) position
         LEFT JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = x.indkey[position]
     ) AS k (key, is_not_null)

@@ -224,7 +224,7 @@ DECLARE
 BEGIN
     IF procedure = 'track_all' AND reasons <> '{}' THEN
         RAISE WARNING USING
-            MESSAGE = format('%s of the tables of %s were left alone', cardinality(reasons), (bemi._scope(schema)).tables),
+            MESSAGE = format('left alone in %s: %s tables', (bemi._scope(schema)).tables, cardinality(reasons)),
             DETAIL = format(E'With replica identity full, UPDATE and DELETE of these fail:\n%s',
                             array_to_string(reasons[1:20], E'\n')),
             HINT = 'The view bemi.untracked has the way out for each.';

@@ -62,7 +62,9 @@ BEGIN
         FROM pg_event_trigger_ddl_commands()
         WHERE object_type = 'table' AND schema_name <> 'pg_temp')
     LOOP
-        IF NOT EXISTS (SELECT FROM bemi._obstacle(relation, 'prepare'::text)) THEN
+        -- What is full already stays so, and is not noted: while a dump is restored, the notes come later.
+        IF EXISTS (SELECT FROM pg_class WHERE oid = relation AND relreplident <> 'f')
+            AND NOT EXISTS (SELECT FROM bemi._obstacle(relation, 'prepare'::text)) THEN
             PERFORM bemi._track_member(relation);
         END IF;
     END LOOP;

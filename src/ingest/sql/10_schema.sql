@@ -1,6 +1,61 @@
 -- What bemi_ingest knows about a destination, beside the changes themselves. @schema@ is the schema
 -- of the table `changes`, quoted. All of it may run again and again.
 
+-- Functions and triggers run with the rights of whoever calls or writes, so this schema must have none of
+-- somebody else's: neither its owner, nor who may create in it, nor what is in it. Superusers are
+-- trusted, the role that is here is, and roles whose rights it has. (A superuser has those of all,
+-- which says nothing of them.)
+DO $$
+DECLARE
+    found record;
+BEGIN
+    FOR found IN
+        WITH schema AS (
+            SELECT n.oid, n.nspowner, n.nspacl FROM pg_catalog.pg_namespace n WHERE n.nspname = 'bemi'
+        ), stranger AS (
+            SELECT r.oid, pg_catalog.quote_ident(r.rolname) AS name FROM pg_catalog.pg_roles r
+            WHERE NOT r.rolsuper AND r.rolname <> current_user
+              AND ((SELECT s.rolsuper FROM pg_catalog.pg_roles s WHERE s.rolname = current_user)
+                   OR NOT pg_catalog.pg_has_role(current_user, r.oid, 'USAGE'))
+        ), object AS (
+            SELECT p.proowner AS owner, p.oid::pg_catalog.regprocedure::text AS name FROM pg_catalog.pg_proc p, schema
+            WHERE p.pronamespace = schema.oid
+            UNION ALL
+            SELECT o.oprowner, o.oid::pg_catalog.regoperator::text FROM pg_catalog.pg_operator o, schema
+            WHERE o.oprnamespace = schema.oid
+            UNION ALL
+            SELECT c.relowner, c.oid::pg_catalog.regclass::text FROM pg_catalog.pg_class c, schema
+            WHERE c.relnamespace = schema.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+            UNION ALL
+            SELECT t.typowner, t.oid::pg_catalog.regtype::text FROM pg_catalog.pg_type t, schema
+            WHERE t.typnamespace = schema.oid AND t.typrelid = 0 AND t.typelem = 0
+        )
+        SELECT 1 AS rank, pg_catalog.format('schema "bemi" belongs to role %s', s.name) AS message,
+            pg_catalog.format('Run init as that role; or as a superuser: ALTER SCHEMA bemi OWNER TO %I;', current_user) AS hint
+        FROM schema JOIN stranger s ON s.oid = schema.nspowner
+        UNION ALL
+        SELECT 2, pg_catalog.format('%s may create in schema "bemi"', coalesce('role ' || s.name, 'everybody')),
+            pg_catalog.format('REVOKE CREATE ON SCHEMA bemi FROM %s;', coalesce(s.name, 'PUBLIC'))
+        FROM schema CROSS JOIN pg_catalog.aclexplode(schema.nspacl) a LEFT JOIN stranger s ON s.oid = a.grantee
+        WHERE a.privilege_type = 'CREATE' AND (s.oid IS NOT NULL OR a.grantee = 0)
+        UNION ALL
+        SELECT 3, pg_catalog.format('schema "bemi" has an object of role %s: %s', s.name, o.name),
+            'Drop it, or give it to the role that runs init (ALTER ... OWNER TO).'
+        FROM object o JOIN stranger s ON s.oid = o.owner
+        UNION ALL
+        SELECT 4, pg_catalog.format('role "%s" may not create in schema "bemi"', current_user),
+            pg_catalog.format('As a superuser: GRANT CREATE ON SCHEMA bemi TO %1$I; and after init: '
+                'REVOKE CREATE ON SCHEMA bemi FROM %1$I;', current_user)
+        FROM schema WHERE NOT pg_catalog.has_schema_privilege(schema.oid, 'CREATE')
+        ORDER BY rank, message LIMIT 1
+    LOOP
+        RAISE insufficient_privilege USING
+            MESSAGE = found.message,
+            DETAIL = CASE WHEN found.rank < 4 THEN 'Its functions and triggers would run with the rights of whoever calls bemi''s functions or stores changes.' END,
+            HINT = found.hint;
+    END LOOP;
+END $$;
+
 CREATE SCHEMA IF NOT EXISTS bemi;
 
 -- One row per slot: how far its records are stored. It moves in the transaction that stores them,
