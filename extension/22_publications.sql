@@ -124,8 +124,10 @@ UNION ALL
     -- What a subscription writes here is found by the identity's index, or else by the primary key.
     SELECT c.oid::regclass, 'a subscription finds its rows by the replica identity index, and it has no primary key',
         format('ALTER TABLE %s ADD PRIMARY KEY (...);', c.oid::regclass)
-    FROM pg_class c JOIN pg_index x ON x.indrelid = c.oid AND x.indisreplident
-    WHERE c.oid = ANY (relations) AND c.relkind = 'r' AND c.relreplident = 'i'
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.oid = ANY (relations) AND c.relkind = 'r' AND (c.relreplident = 'i' OR EXISTS (
+              SELECT FROM bemi.previous_identities p
+              WHERE p.table_schema = n.nspname AND p.table_name = c.relname AND p.identity = 'i'))
       AND NOT EXISTS (SELECT FROM pg_index k WHERE k.indrelid = c.oid AND k.indisprimary AND k.indimmediate)
       AND (EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = c.oid)
            OR c.relispartition AND EXISTS (
