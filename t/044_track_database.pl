@@ -87,7 +87,7 @@ like(sql(q{SELECT what, fix FROM bemi._open_transactions(interval '0')}),
 	qr/^prepared transaction "it's"\|COMMIT PREPARED 'it''s'; -- or ROLLBACK PREPARED, in database "postgres"$/, 'a prepared transaction, and how to end it');
 my $open = $node->background_psql('postgres');
 $open->query_safe('BEGIN; INSERT INTO one.plain VALUES (2)');
-like(sql(q{SELECT what, fix FROM bemi._open_transactions(interval '0') ORDER BY age}),
+like(sql(q{SELECT what, fix FROM bemi._open_transactions(interval '0') ORDER BY what COLLATE "C" DESC}),
 	qr/^session (\d+)\|SELECT pg_terminate_backend\(\1\); -- role ".*", database "postgres"\nprepared/m, 'and one of a session');
 $open->query_safe('ROLLBACK');
 $open->quit;
