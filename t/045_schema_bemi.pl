@@ -134,5 +134,35 @@ foreach my $call (q{SELECT bemi.track('public.t'::regclass)}, q{CALL bemi.track_
 }
 like(check_schema('extension_first'), qr/^f\|bemi\._make_full\(pg_catalog\.oid\) looks like a routine of the extension, .*role "mallory" may create in it/, 'and check() lists what stands beside');
 
+# --- nothing of a table's owner runs with the rights of who tracks it, looks at it or changes it
+
+$node->safe_psql('postgres', 'CREATE DATABASE owned');
+$node->safe_psql('owned', 'CREATE EXTENSION bemi_decoder; CREATE SCHEMA app AUTHORIZATION mallory; CREATE SCHEMA later AUTHORIZATION mallory');
+my $watched = q{
+CREATE FUNCTION app.saw(what text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE WARNING '% ran as %', what, current_user; RETURN true; END $$;
+CREATE FUNCTION app.noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM app.saw('trigger'); RETURN NEW; END $$;
+CREATE DOMAIN app.checked AS int CHECK (app.saw('domain'));
+CREATE TABLE app.watched (id app.checked PRIMARY KEY, a boolean DEFAULT app.saw('default') CHECK (app.saw('check')),
+    g boolean GENERATED ALWAYS AS (app.saw('generated')) STORED);
+CREATE INDEX ON app.watched ((app.saw('index'))) WHERE app.saw('index predicate');
+CREATE TRIGGER noted BEFORE INSERT OR UPDATE OR DELETE ON app.watched FOR EACH ROW EXECUTE FUNCTION app.noted();
+CREATE POLICY p ON app.watched USING (app.saw('policy'));
+ALTER TABLE app.watched ENABLE ROW LEVEL SECURITY;
+ALTER TABLE app.watched FORCE ROW LEVEL SECURITY;
+CREATE RULE r AS ON UPDATE TO app.watched WHERE app.saw('rule') DO ALSO NOTHING;
+INSERT INTO app.watched VALUES (1);
+CREATE TABLE app.parted (id int) PARTITION BY LIST ((id > 0 AND app.saw('partition key')));
+CREATE TABLE app.part PARTITION OF app.parted FOR VALUES IN (true)};
+my (undef, undef, $seen) = $node->psql('owned', $watched, extra_params => [ '-U', 'mallory' ], on_error_stop => 1);
+like($seen, qr/$_ ran as mallory/, "a $_ of a role runs as that role") foreach 'trigger', 'default', 'check', 'generated', 'domain', 'index';
+foreach my $statement (q{SELECT bemi.track('app.watched'::regclass)}, q{SELECT bemi.untrack('app.watched'::regclass)}, q{CALL bemi.track_all('app'::name)},
+	'CALL bemi.untrack_all()', 'CALL bemi.track_all()', 'TABLE bemi.untracked', 'SELECT * FROM bemi.check()', 'ALTER TABLE app.watched SET (fillfactor = 90)',
+	'ALTER TABLE app.watched SET SCHEMA later', 'CREATE PUBLICATION p FOR TABLE later.watched (id)', 'SELECT * FROM bemi.check()', q{SELECT bemi.untrack('later.watched')},
+	q{SELECT bemi.track('app.parted'::regclass)})
+{
+	my ($code, undef, $errors) = $node->psql('owned', $statement, on_error_stop => 1);
+	ok($code == 0 && $errors !~ /ran as/, "nothing of it runs by $statement") or diag($errors);
+}
+
 $node->stop;
 done_testing();
