@@ -94,8 +94,15 @@ COMMENT ON FUNCTION bemi._published(regclass[]) IS
 -- makes them.
 CREATE FUNCTION bemi._full_faults(relations regclass[], from_18 boolean)
 RETURNS TABLE (relation regclass, reason text, fix text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
+BEGIN
+    -- Where nothing is published and nothing subscribed to, nothing can be in the way.
+    IF NOT EXISTS (SELECT FROM pg_publication) AND NOT EXISTS (SELECT FROM pg_subscription_rel) THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
     SELECT p.relation, f.reason, f.fix
     FROM bemi._published(relations) p
     CROSS JOIN LATERAL (
@@ -131,7 +138,8 @@ UNION ALL
       AND NOT EXISTS (SELECT FROM pg_index k WHERE k.indrelid = c.oid AND k.indisprimary AND k.indimmediate)
       AND (EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = c.oid)
            OR c.relispartition AND EXISTS (
-               SELECT FROM pg_partition_ancestors(c.oid) a JOIN pg_subscription_rel s ON s.srrelid = a.relid))
+               SELECT FROM pg_partition_ancestors(c.oid) a JOIN pg_subscription_rel s ON s.srrelid = a.relid));
+END
 $$;
 COMMENT ON FUNCTION bemi._full_faults(regclass[], boolean) IS
 'internal: why replica identity full makes UPDATE and DELETE of these tables fail, and the way out';

@@ -97,11 +97,12 @@ BEGIN
     IF tg_tag IN ('CREATE PUBLICATION', 'ALTER PUBLICATION') THEN
         touched := array(SELECT c.oid::regclass FROM pg_class c WHERE c.relkind = 'r' AND c.relreplident = 'f');
     ELSE
+        -- One look-up for each: a join would read all of pg_class.
         touched := array(
             SELECT m FROM pg_event_trigger_ddl_commands() d
             CROSS JOIN bemi._with_partitions(d.objid::regclass) m
-            JOIN pg_class c ON c.oid = m AND c.relreplident = 'f'
-            WHERE d.object_type = 'table' AND d.schema_name <> 'pg_temp');
+            WHERE d.object_type = 'table' AND d.schema_name <> 'pg_temp'
+              AND (SELECT c.relreplident FROM pg_class c WHERE c.oid = m) = 'f');
     END IF;
     SELECT array_agg(DISTINCT format('%s: %s', f.relation, f.reason)) INTO reasons
     FROM bemi._full_faults(touched, false) f;

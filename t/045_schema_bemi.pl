@@ -16,6 +16,8 @@ my $node = new_node('node', "fsync = off\n");
 my $role = $node->safe_psql('postgres', 'SELECT current_user');
 $node->safe_psql('postgres', 'CREATE ROLE ingest LOGIN REPLICATION; CREATE ROLE mallory LOGIN; CREATE ROLE member LOGIN IN ROLE ingest');
 
+my $number = 0;
+
 # A database that ingest may create in; returns its connection strings as ingest and as a superuser.
 sub database
 {
@@ -46,9 +48,9 @@ sub traps
 sub run_as_ingest
 {
 	my ($name, $as_ingest, @flags) = @_;
-	$node->safe_psql($name, 'INSERT INTO t VALUES (' . ++our $number . ')');
+	$node->safe_psql($name, 'INSERT INTO t VALUES (' . ++$number . ')');
 	ingest_ok($as_ingest, $as_ingest, 'run', '--until-current', '--slot', $name, @flags);
-	is($node->safe_psql($name, 'SELECT max(primary_key) FROM changes'), our $number, 'and stores');
+	is($node->safe_psql($name, 'SELECT max(primary_key) FROM changes'), $number, 'and stores');
 	return;
 }
 
