@@ -1,5 +1,6 @@
 -- Tables whose records are poorer than they could be: why, and what mends it. Functions are
--- qualified: what else is in the schema when the extension is created must not come in between.
+-- qualified and get arguments of their own types: what else is in the schema when the extension is
+-- created must not come in between.
 
 CREATE VIEW bemi.untracked AS
 WITH emitted AS (
@@ -11,18 +12,24 @@ WITH emitted AS (
     WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
       AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'bemi')
       -- bemi_ingest's own, where the source is its own destination
-      AND NOT (c.relname = 'changes' AND EXISTS (
+      AND NOT ((SELECT r.relname FROM pg_class r WHERE r.oid = coalesce(pg_catalog.pg_partition_root(c.oid), c.oid)) = 'changes' AND EXISTS (
           SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'commit_position'))
+), left_alone AS MATERIALIZED (
+    SELECT f.relation, pg_catalog.min(f.reason) AS reason, pg_catalog.string_agg(f.fix, E'\n') AS fix
+    FROM bemi._full_faults(ARRAY(SELECT e.oid::regclass FROM emitted e WHERE e.relreplident <> 'f'), false) f
+    GROUP BY f.relation
 )
 SELECT e.nspname AS schema, e.relname AS "table", 'replica identity full' AS lacks,
     CASE
+        WHEN l.reason IS NOT NULL THEN pg_catalog.format('with it, UPDATE and DELETE would fail: %s', l.reason)
         WHEN e.relkind = 'p' THEN 'partitions made later will not be tracked'
         WHEN e.relreplident = 'd' AND e.key_is_logged THEN 'before holds only the primary key'
         WHEN e.relreplident = 'i' AND e.has_index THEN 'before holds only the columns of the replica identity index'
         ELSE 'before is empty'
     END AS reason,
-    pg_catalog.format('SELECT bemi.track(%L);', pg_catalog.format('%I.%I', e.nspname, e.relname)) AS fix
-FROM emitted e
+    pg_catalog.concat_ws(E'\n', l.fix,
+        pg_catalog.format('SELECT bemi.track(%L::regclass);', pg_catalog.format('%I.%I', e.nspname, e.relname))) AS fix
+FROM emitted e LEFT JOIN left_alone l ON l.relation = e.oid
 WHERE e.relreplident <> 'f'
 UNION ALL
 SELECT e.nspname, e.relname, 'primary key', 'primary_key is null',

@@ -1,5 +1,6 @@
 -- Is this server, and this database, fit to be a source? A row for each requirement; the rows that
--- look at the same thing come from the same function.
+-- look at the same thing come from the same function: here those about the server and its slots,
+-- in the next files those about tables, the schema bemi and standbys.
 --
 -- ok is null for what is a choice and not a requirement, so that neither WHERE NOT ok nor
 -- bool_and(ok) minds it.
@@ -35,12 +36,14 @@ COMMENT ON FUNCTION bemi._with_name(text, text) IS
 'internal: a setting that is a list with one name more, as ALTER SYSTEM takes it';
 
 CREATE FUNCTION bemi._own_slots(
-    OUT name name, OUT active boolean, OUT wal_status text, OUT kept numeric, OUT behind numeric)
+    OUT name name, OUT active boolean, OUT wal_status text, OUT kept numeric, OUT behind numeric,
+    OUT synced boolean, OUT temporary boolean)
 RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT slot_name, s.active, s.wal_status,
-        pg_wal_lsn_diff(now.lsn, restart_lsn), pg_wal_lsn_diff(now.lsn, confirmed_flush_lsn)
+        pg_wal_lsn_diff(now.lsn, restart_lsn), pg_wal_lsn_diff(now.lsn, confirmed_flush_lsn),
+        coalesce(to_jsonb(s)->>'synced' = 'true', false), s.temporary
     FROM pg_replication_slots s
     CROSS JOIN LATERAL (
         SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END
@@ -48,7 +51,7 @@ AS $$
     WHERE plugin = 'bemi_decoder' AND database = current_database()
 $$;
 COMMENT ON FUNCTION bemi._own_slots() IS
-'internal: the slots of this database that use the plugin, with the bytes of WAL that they keep and are behind';
+'internal: the slots of this database that use the plugin, with the bytes of WAL that they keep and are behind, and whether a standby has them from its primary';
 
 -- The first few of a list, and how many there are.
 CREATE FUNCTION bemi._listed(names text[]) RETURNS text
@@ -67,12 +70,18 @@ CREATE FUNCTION bemi._check_server()
 RETURNS TABLE (name text, ok boolean, found text, fix text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    -- Servers with effective_wal_level raise replica to logical when the first logical slot is made.
+    -- Servers with effective_wal_level (19 and later) raise replica to logical when the first logical
+    -- slot is made, and a standby follows its primary.
     SELECT 'wal_level',
-        level = 'logical' OR level = 'replica' AND bemi._setting('effective_wal_level') IS NOT NULL,
-        level,
-        'ALTER SYSTEM SET wal_level = logical; -- then restart the server'
-    FROM bemi._setting('wal_level') level
+        CASE WHEN effective IS NULL THEN level = 'logical'
+            ELSE effective = 'logical' OR level = 'replica' AND NOT pg_is_in_recovery() END,
+        level || CASE WHEN effective <> level THEN format(' (%s in effect)', effective) ELSE '' END,
+        CASE
+            WHEN effective IS NULL THEN 'ALTER SYSTEM SET wal_level = logical; -- then restart the server'
+            WHEN level = 'minimal' THEN 'ALTER SYSTEM SET wal_level = replica; -- then restart the server'
+            ELSE '-- on the primary: make a logical slot there, or ALTER SYSTEM SET wal_level = logical; and restart it'
+        END
+    FROM bemi._setting('wal_level'::text) level, bemi._setting('effective_wal_level'::text) effective
 UNION ALL
     SELECT 'output_plugin_libraries',
         list IS NULL OR 'bemi_decoder' IN (SELECT bemi._names_in(list)),
@@ -112,7 +121,7 @@ UNION ALL
         bemi._listed(array_agg(format('%s (keeps %s of WAL)', s.name, pg_size_pretty(kept)) ORDER BY s.name)),
         string_agg(format('Start the consumer of slot "%s"; if it has none any more: SELECT pg_drop_replication_slot(%L);', s.name, s.name),
                    E'\n' ORDER BY s.name)
-    FROM bemi._own_slots() s WHERE NOT active AND wal_status <> 'lost'
+    FROM bemi._own_slots() s WHERE NOT active AND NOT synced AND wal_status <> 'lost'
 UNION ALL
     -- Behind by a GB, or by half of what may be kept for it at all.
     SELECT 'slots_lagging', count(*) = 0,
@@ -120,7 +129,7 @@ UNION ALL
         'Find out why the consumer is slower than the changes come: its own log, and SELECT * FROM pg_stat_replication;'
     FROM bemi._own_slots() s
     CROSS JOIN pg_size_bytes(current_setting('max_slot_wal_keep_size')) keep
-    WHERE wal_status <> 'lost'
+    WHERE wal_status <> 'lost' AND NOT synced
       AND behind > least(pg_size_bytes('1GB'), CASE WHEN keep >= 0 THEN keep / 2 END)
 UNION ALL
     SELECT 'max_slot_wal_keep_size',
@@ -134,32 +143,36 @@ $$;
 COMMENT ON FUNCTION bemi._check_slots() IS
 'internal: the rows of bemi.check about the plugin''s slots in this database and what they may keep';
 
-CREATE FUNCTION bemi._check_tables()
+-- What has a transaction id and is open for that long, prepared transactions too: a new slot waits for
+-- its end, and those that are there keep the WAL from its beginning on.
+CREATE FUNCTION bemi._open_transactions(older_than interval, OUT what text, OUT age interval, OUT fix text)
+RETURNS SETOF record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('prepared transaction "%s"', gid), date_trunc('second', now() - prepared),
+        format('COMMIT PREPARED %L; -- or ROLLBACK PREPARED, in database "%s"', gid, database)
+    FROM pg_prepared_xacts WHERE prepared <= now() - older_than
+UNION ALL
+    SELECT format('session %s', pid), date_trunc('second', now() - xact_start),
+        format('SELECT pg_terminate_backend(%s); -- role "%s", database "%s"', pid, usename, datname)
+    FROM pg_stat_activity
+    WHERE backend_xid IS NOT NULL AND xact_start <= now() - older_than AND pid <> pg_backend_pid()
+$$;
+COMMENT ON FUNCTION bemi._open_transactions(interval) IS
+'internal: transactions that a slot waits for, prepared ones too, and how to end them';
+
+CREATE FUNCTION bemi._check_transactions()
 RETURNS TABLE (name text, ok boolean, found text, fix text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT 'tables_identity', count(*) = 0,
-        bemi._listed(array_agg(format('%I.%I', u.schema, u."table") ORDER BY u.schema, u."table")),
-        string_agg(DISTINCT format('CALL bemi.track_all(%L);', u.schema) COLLATE "C", E'\n')
-    FROM bemi.untracked u WHERE lacks = 'replica identity full'
-UNION ALL
-    SELECT 'tables_key', count(*) = 0,
-        bemi._listed(array_agg(format('%I.%I', u.schema, u."table") ORDER BY u.schema, u."table")),
-        array_to_string((array_agg(DISTINCT u.fix COLLATE "C"))[1:5], E'\n')
-    FROM bemi.untracked u WHERE lacks = 'primary key'
-UNION ALL
-    SELECT 'unlogged_tables', count(*) = 0,
-        bemi._listed(array_agg(t.name ORDER BY t.name)),
-        array_to_string((array_agg(format('ALTER TABLE %1$s SET LOGGED; SELECT bemi.track(%1$L);', t.name)
-                                   ORDER BY t.name))[1:5], E'\n')
-    FROM (
-        SELECT format('%I.%I', n.nspname, c.relname) COLLATE "C"
-        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.relkind = 'r' AND c.relpersistence = 'u' AND n.nspname <> 'bemi'
-    ) AS t (name)
+    SELECT 'open_transactions',
+        CASE WHEN count(*) = 0 THEN true WHEN max(age) > interval '1 hour' THEN false END,
+        bemi._listed(array_agg(format('%s (%s)', what, age) ORDER BY age DESC)),
+        array_to_string((array_agg(t.fix ORDER BY age DESC))[1:5], E'\n')
+    FROM bemi._open_transactions(interval '1 minute') t
 $$;
-COMMENT ON FUNCTION bemi._check_tables() IS
-'internal: the rows of bemi.check about this database''s tables';
+COMMENT ON FUNCTION bemi._check_transactions() IS
+'internal: the row of bemi.check about transactions that a slot waits for';
 
 -- The library adds ways to give a context; set_context works without it. A server that is told to
 -- preload a library which is not installed refuses every connection, hence the warning.
@@ -187,19 +200,3 @@ AS $$
 $$;
 COMMENT ON FUNCTION bemi._check_session() IS
 'internal: the row of bemi.check about the session library';
-
-CREATE FUNCTION bemi.check()
-RETURNS TABLE (name text, ok boolean, found text, fix text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT c.name, c.ok, c.found, CASE WHEN c.ok IS NOT TRUE THEN c.fix END
-    FROM (
-        SELECT 1, * FROM bemi._check_server() WITH ORDINALITY
-        UNION ALL SELECT 2, * FROM bemi._check_slots() WITH ORDINALITY
-        UNION ALL SELECT 3, * FROM bemi._check_tables() WITH ORDINALITY
-        UNION ALL SELECT 4, * FROM bemi._check_session() WITH ORDINALITY
-    ) AS c (part, name, ok, found, fix, row)
-    ORDER BY part, row
-$$;
-COMMENT ON FUNCTION bemi.check() IS
-'what a source needs, a row each: ok is null for what is optional, fix is what to run where ok is not true';

@@ -53,7 +53,7 @@ SELECT bemi._listed(array_agg('t' || i ORDER BY i)) FROM generate_series(1, 6) i
 
 -- all requirements, in the order to look at them; a fix just where there is something to mend
 SELECT name, (fix IS NULL) = (ok IS TRUE) AS fix_where_needed, found <> '' AS found FROM bemi.check();
-SELECT name FROM bemi.check() WHERE ok IS NULL;
+SELECT name FROM bemi.check() WHERE ok IS NULL AND name <> 'repack_concurrently'; -- which 19 has
 -- those that the tests' server meets
 SELECT name, ok FROM bemi.check() WHERE name IN ('wal_level', 'output_plugin_libraries', 'replication_slots', 'wal_senders');
 

@@ -6,26 +6,45 @@ CREATE DATABASE regression_bemi_extension TEMPLATE template0;
 \set SHOW_CONTEXT never
 SET client_min_messages = warning;
 
--- the schema may exist, under somebody else's role: its objects and rights stay
+-- the schema may exist, under somebody else's role: its objects stay, and it can't make more
 CREATE ROLE regress_bemi_ingest;
+CREATE ROLE regress_bemi_third;
 CREATE SCHEMA bemi AUTHORIZATION regress_bemi_ingest;
+SET ROLE regress_bemi_ingest;
+GRANT CREATE ON SCHEMA bemi TO PUBLIC, regress_bemi_third;
 CREATE TABLE bemi.gaps (id int);
-ALTER TABLE bemi.gaps OWNER TO regress_bemi_ingest;
+CREATE FUNCTION bemi.change_id() RETURNS int LANGUAGE sql AS 'SELECT 1';
+RESET ROLE;
 CREATE EXTENSION bemi_decoder;
 SELECT nspowner::regrole = 'regress_bemi_ingest'::regrole AS still_its,
-       has_schema_privilege('regress_bemi_ingest', 'bemi', 'CREATE WITH GRANT OPTION') AS may_create
+       has_schema_privilege('regress_bemi_ingest', 'bemi', 'USAGE WITH GRANT OPTION') AS may_look,
+       (SELECT count(*) FROM aclexplode(nspacl) WHERE privilege_type = 'CREATE' AND grantee <> nspowner) AS creators
 FROM pg_namespace WHERE nspname = 'bemi';
+SELECT ok, found, fix FROM bemi.check() WHERE name = 'schema_bemi';
 SET ROLE regress_bemi_ingest;
 CREATE TABLE bemi.progress (id int);
-CREATE FUNCTION bemi.change_id() RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION bemi.track(text) RETURNS void LANGUAGE sql AS '';
 ALTER SCHEMA bemi RENAME TO mine;
 DROP SCHEMA bemi CASCADE;
 DROP FUNCTION bemi.check();
-DROP TABLE bemi.gaps, bemi.progress;
-DROP FUNCTION bemi.change_id();
 RESET ROLE;
+-- who is given CREATE later is told of, and what looks like ours
+GRANT CREATE ON SCHEMA bemi TO regress_bemi_ingest;
+SET ROLE regress_bemi_ingest;
+CREATE FUNCTION bemi.track(text) RETURNS text LANGUAGE sql AS 'SELECT current_user::text';
+CREATE OPERATOR bemi.=== (FUNCTION = int4eq, LEFTARG = int, RIGHTARG = int);
+CREATE TYPE bemi.mood AS ENUM ('fine');
+RESET ROLE;
+\x on
+SELECT ok, found, fix FROM bemi.check() WHERE name = 'schema_bemi';
+\x off
+SELECT unnest(string_to_array(fix, E'\n')) FROM bemi.check() WHERE name = 'schema_bemi' \gexec
+SELECT ok, found FROM bemi.check() WHERE name = 'schema_bemi';
+-- an extension is not made beside one
 DROP EXTENSION bemi_decoder;
-DROP SCHEMA bemi;
+CREATE FUNCTION bemi.check(level int DEFAULT 1) RETURNS text LANGUAGE sql AS 'SELECT current_user::text';
+CREATE EXTENSION bemi_decoder;
+DROP SCHEMA bemi CASCADE;
 
 -- an object that stands in the way is an error, and not replaced
 CREATE SCHEMA bemi;
@@ -54,7 +73,7 @@ WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND o.type <> 
   AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'bemi_decoder')
 ORDER BY o.type COLLATE "C", o.identity COLLATE "C";
 
--- every function has a search_path of its own; the procedure, which commits, cannot
+-- every function has a search_path of its own; procedures that commit cannot
 SELECT p.oid::regprocedure FROM pg_proc p
 WHERE pronamespace = 'bemi'::regnamespace
   AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false);
@@ -116,4 +135,4 @@ SELECT count(*) FROM pg_event_trigger;
 
 \c :home
 DROP DATABASE regression_bemi_extension;
-DROP ROLE regress_bemi_app, regress_bemi_ingest;
+DROP ROLE regress_bemi_app, regress_bemi_ingest, regress_bemi_third;

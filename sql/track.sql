@@ -16,7 +16,7 @@ SELECT bemi.untrack('todo'), bemi.untrack('todo');
 TABLE identities;
 DROP TABLE todo;
 
--- back to what it was: an index, nothing, or, where it was full before, the default
+-- back to what it was: an index, nothing, or the whole row already
 CREATE TABLE by_index (code text NOT NULL);
 CREATE UNIQUE INDEX "By Code" ON by_index (code);
 ALTER TABLE by_index REPLICA IDENTITY USING INDEX "By Code";
@@ -53,9 +53,11 @@ SELECT relreplident FROM identities WHERE relname = 'by_index';
 ALTER TABLE by_nothing REPLICA IDENTITY DEFAULT;
 SELECT bemi.track('by_nothing'), bemi.untrack('by_nothing');
 SELECT relreplident FROM identities WHERE relname = 'by_nothing';
-DROP TABLE by_index, by_nothing, by_full;
+-- what is untracked is not remembered, and without a memory the default comes back
 TABLE bemi.previous_identities;
-DELETE FROM bemi.previous_identities;
+SELECT bemi.untrack('by_full');
+SELECT relreplident FROM identities WHERE relname = 'by_full';
+DROP TABLE by_index, by_nothing, by_full;
 
 -- wild names
 CREATE SCHEMA "Track ""'
@@ -142,6 +144,8 @@ SELECT bemi.track('pg_catalog.pg_class');
 SELECT bemi.track('information_schema.sql_features');
 SELECT bemi.track('bemi.tracked_schemas');
 SELECT bemi.track('bemi.untracked');
+CREATE TABLE changes (id int, commit_position bigint);
+SELECT bemi.track('changes');
 SELECT bemi.untrack('seen');
 SELECT bemi.track('absent');
 SELECT bemi.track(NULL);
@@ -169,14 +173,15 @@ ALTER TABLE owned REPLICA IDENTITY USING INDEX owned_id_key;
 ALTER TABLE owned OWNER TO regress_bemi_owner;
 SET SESSION AUTHORIZATION regress_bemi_other;
 SELECT bemi.track('owned');
-SELECT bemi._note_identity('owned');
-TABLE bemi.previous_identities;
+SELECT bemi._note_identity('owned'), bemi._forget_identity('owned');
+SELECT * FROM bemi.previous_identities WHERE table_name = 'owned';
 INSERT INTO bemi.previous_identities VALUES ('track_test', 'owned', 'n');
 SET SESSION AUTHORIZATION regress_bemi_owner;
 SELECT bemi.track('owned');
-TABLE bemi.previous_identities;
 SET SESSION AUTHORIZATION regress_bemi_other;
 SELECT bemi.untrack('owned');
+SELECT bemi._forget_identity('owned');
+SELECT * FROM bemi.previous_identities WHERE table_name = 'owned';
 SET SESSION AUTHORIZATION regress_bemi_owner;
 SELECT bemi.untrack('owned');
 RESET SESSION AUTHORIZATION;

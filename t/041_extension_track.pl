@@ -67,7 +67,7 @@ my ($status, $output, $errors);
 my $holder = hold('app.held', $over, 0);
 ($status, $output, $errors) = $node->psql('postgres', q{CALL bemi.track_all('app')});
 is($status, 0, 'track_all ends well though a table is locked');
-like($errors, qr/WARNING:  1 of the tables of schema "app" could not be tracked\n.*app[.]held: another session holds a lock on it\n.*HINT:  Run CALL bemi[.]track_all\('app'\); again/,
+like($errors, qr/WARNING:  1 of the tables of schema "app" could not be tracked\n.*app[.]held: another session holds a lock on it\n.*HINT:  Run CALL bemi[.]track_all\('app'::name\); again/,
 	'and says which, why, and how to go on');
 is(untracked('app'), 'held', 'all others are tracked');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM pg_locks WHERE NOT granted'), '0', 'nobody is left waiting');

@@ -6,6 +6,7 @@
 #include "continuity.hpp"
 #include "errors.hpp"
 #include "known_tables.hpp"
+#include "own_schema.hpp"
 #include "progress.hpp"
 #include "session.hpp"
 #include "snapshot_tables.hpp"
@@ -85,6 +86,7 @@ void InitDestination(Connection& destination, const Settings& settings, Notes* n
     // Two inits at a time would trip over each other.
     destination.Query("SELECT pg_advisory_xact_lock(hashtextextended('bemi_ingest init', 0))");
     InstallSql(destination, settings, 0, 1);
+    RequireOwnSchema(destination);  // of one that somebody has made in the meantime
     CheckOnlyTarget(destination, settings);
     TableShape shape = ReadShape(destination, settings.schema);
     if (!shape.Wrong(false).empty() && shape.exists)
@@ -192,6 +194,7 @@ void InitProgress(Connection& source, Connection& destination, const Settings& s
 int RunInit(const Settings& settings) {
     auto source = ConnectSource(settings, Connection::Kind::kReplication);
     auto destination = ConnectDestination(settings);
+    RequireOwnSchema(*destination);
     Findings findings;
     CheckSource(*source, settings, &findings);
     CheckPlugin(*source, settings, &findings);

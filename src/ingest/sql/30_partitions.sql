@@ -1,5 +1,6 @@
--- Partitions of the table `changes`, by the UTC day or month of committed_at, in schema bemi. (A long name
--- of a schema is left out of theirs, which would be cut off.)
+-- Partitions of the table `changes`, by the UTC day or month of committed_at, in schema bemi; or beside the
+-- table, where the extension bemi_decoder has schema bemi for itself and its superuser. (A long name of a
+-- schema is left out of theirs, which would be cut off.)
 
 CREATE OR REPLACE FUNCTION bemi.partition_name(target_schema text, at timestamptz, unit text)
 RETURNS text LANGUAGE sql IMMUTABLE STRICT AS $$
@@ -27,17 +28,20 @@ DECLARE
     till timestamp := since + ('1 ' || unit)::interval;
     name text := bemi.partition_name(target_schema, since AT TIME ZONE 'UTC', unit);
     parent text := format('%I.changes', target_schema);
+    home text := CASE WHEN has_schema_privilege('bemi', 'CREATE') THEN 'bemi' ELSE target_schema END;
     bounds text := CASE moment
         WHEN 'infinity' THEN format('FROM (%L) TO (MAXVALUE)', last)
         WHEN '-infinity' THEN format('FROM (MINVALUE) TO (%L)', first)
         ELSE format('FROM (%L) TO (%L)', since AT TIME ZONE 'UTC', till AT TIME ZONE 'UTC') END;
 BEGIN
-    IF unit IS NULL OR to_regclass(format('bemi.%I', name)) IS NOT NULL THEN
+    IF unit IS NULL OR to_regclass(format('bemi.%I', name)) IS NOT NULL OR EXISTS (
+        SELECT FROM pg_inherits i
+        WHERE i.inhparent = to_regclass(parent) AND i.inhrelid = to_regclass(format('%I.%I', home, name))) THEN
         RETURN;
     END IF;
-    EXECUTE format('CREATE TABLE bemi.%I (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS'
-        ' INCLUDING GENERATED INCLUDING STORAGE INCLUDING COMPRESSION)', name, parent);
-    EXECUTE format('ALTER TABLE %s ATTACH PARTITION bemi.%I FOR VALUES %s', parent, name, bounds);
+    EXECUTE format('CREATE TABLE %I.%I (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS'
+        ' INCLUDING GENERATED INCLUDING STORAGE INCLUDING COMPRESSION)', home, name, parent);
+    EXECUTE format('ALTER TABLE %s ATTACH PARTITION %I.%I FOR VALUES %s', parent, home, name, bounds);
 END $$;
 COMMENT ON FUNCTION bemi.ensure_partition(text, timestamptz) IS
     'makes the partition of changes that holds a moment, where there is none';

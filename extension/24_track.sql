@@ -1,66 +1,16 @@
 -- Replica identity full, and back: one table, or one partitioned table with all its partitions.
 
--- The rare table that had an identity of its own choice (an index, or none) gets that one back.
--- Names, not OIDs: they survive a dump, and a table that is left out of it does no harm.
-CREATE TABLE bemi.previous_identities (
-    table_schema name,
-    table_name name,
-    identity "char" NOT NULL CHECK (identity IN ('i', 'n')),
-    index_name name,
-    PRIMARY KEY (table_schema, table_name)
-);
-COMMENT ON TABLE bemi.previous_identities IS
-'what bemi.untrack gives back: the identity of tables that had an index (i) or nothing (n) when they were tracked';
-GRANT SELECT ON bemi.previous_identities TO PUBLIC;
-SELECT pg_catalog.pg_extension_config_dump('bemi.previous_identities', '');
-
--- SECURITY DEFINER, so that owners of tables need no right to write bemi.previous_identities. It
--- takes no value from its caller: it writes down what the catalog says, and only for the table's
--- owner, so that nobody else can hold a lock on the row.
-CREATE FUNCTION bemi._note_identity(relation regclass) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-    DELETE FROM bemi.previous_identities p
-    USING pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.oid = relation AND c.relreplident <> 'f'
-      AND pg_has_role(session_user, c.relowner, 'MEMBER')
-      AND p.table_schema = n.nspname AND p.table_name = c.relname;
-
-    INSERT INTO bemi.previous_identities
-    SELECT n.nspname, c.relname, c.relreplident, i.relname
-    FROM pg_class c
-    JOIN pg_namespace n ON n.oid = c.relnamespace
-    LEFT JOIN pg_index x ON x.indrelid = c.oid AND x.indisreplident
-    LEFT JOIN pg_class i ON i.oid = x.indexrelid
-    WHERE c.oid = relation AND c.relreplident IN ('i', 'n')
-      AND pg_has_role(session_user, c.relowner, 'MEMBER')
-    ON CONFLICT DO NOTHING;
-$$;
-COMMENT ON FUNCTION bemi._note_identity(regclass) IS
-'internal: remembers a replica identity that is an index or nothing';
-
--- What goes after REPLICA IDENTITY to undo bemi.track. An index that would be refused by now
--- (dropped, no longer unique, a column made nullable) must not keep a table from being untracked.
-CREATE FUNCTION bemi._previous_identity(relation regclass) RETURNS text
+-- The table `changes` of bemi_ingest or a partition of it, where the source is its own destination.
+CREATE FUNCTION bemi._is_history(relation regclass) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce((
-        SELECT CASE p.identity WHEN 'n' THEN 'NOTHING' ELSE 'USING INDEX ' || quote_ident(i.relname) END
-        FROM bemi.previous_identities p
-        JOIN pg_namespace n ON n.nspname = p.table_schema
-        JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.table_name
-        LEFT JOIN pg_index x ON x.indrelid = c.oid AND x.indisunique AND x.indimmediate
-            AND x.indisvalid AND x.indpred IS NULL
-            AND NOT EXISTS (
-                SELECT FROM generate_series(0, x.indnkeyatts - 1) k
-                LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = x.indkey[k]
-                WHERE a.attnotnull IS NOT TRUE)
-        LEFT JOIN pg_class i ON i.oid = x.indexrelid
-        WHERE c.oid = relation AND (p.identity = 'n' OR i.relname = p.index_name)
-        LIMIT 1), 'DEFAULT')
+    SELECT EXISTS (
+        SELECT FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+        WHERE c.oid = coalesce(pg_partition_root(relation), relation)
+          AND c.relname = 'changes' AND a.attname = 'commit_position')
 $$;
-COMMENT ON FUNCTION bemi._previous_identity(regclass) IS
-'internal: the replica identity that bemi.untrack gives back';
+COMMENT ON FUNCTION bemi._is_history(regclass) IS
+'internal: whether this is where bemi_ingest stores changes';
 
 -- Why an action on this relation makes no sense, and what does; no row where it does make sense.
 -- 'prepare' is to track what is not asked for by name. An unlogged table gets its identity then,
@@ -77,6 +27,8 @@ AS $$
         (c.relkind NOT IN ('r', 'p'), 'relations other than tables', 'Name a table.'),
         (n.nspname IN ('pg_catalog', 'information_schema', 'bemi'), format('tables in schema "%s"', n.nspname),
          'What changes in this schema is never emitted.'),
+        (action IN ('track', 'prepare') AND bemi._is_history(c.oid), 'the table that bemi_ingest writes',
+         'What changes in it is never emitted.'),
         (c.relpersistence = 't' AND action IN ('track', 'prepare'), 'temporary tables',
          'PostgreSQL does not log their changes: use a permanent table.'),
         (c.relpersistence = 'u' AND action = 'track', 'unlogged tables',
@@ -112,19 +64,77 @@ $$;
 COMMENT ON FUNCTION bemi._require_table(regclass, text) IS
 'internal: raises an error where a relation cannot be tracked or untracked';
 
--- Takes ACCESS EXCLUSIVE, so it leaves alone what is full already.
-CREATE FUNCTION bemi._make_full(relation regclass) RETURNS void
+-- Replica identity full, unless UPDATE and DELETE of the table would fail from then on: why, and the
+-- way out. Takes ACCESS EXCLUSIVE, so it leaves alone what is full already.
+CREATE FUNCTION bemi._make_full(relation regclass, OUT reason text, OUT fix text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF EXISTS (SELECT FROM pg_class WHERE oid = relation AND relreplident <> 'f') THEN
+    SELECT f.reason, f.fix INTO reason, fix FROM bemi._full_faults(ARRAY[relation], false) f ORDER BY f.reason LIMIT 1;
+    IF EXISTS (SELECT FROM pg_class WHERE oid = relation AND relreplident = 'f') THEN
+        PERFORM bemi._note_identity(relation);
+    ELSIF reason IS NULL THEN
         PERFORM bemi._note_identity(relation);
         EXECUTE format('ALTER TABLE ONLY %s REPLICA IDENTITY FULL', relation);
     END IF;
 END
 $$;
 COMMENT ON FUNCTION bemi._make_full(regclass) IS
-'internal: replica identity full for this one table';
+'internal: replica identity full for this one table, unless that would make its UPDATE and DELETE fail';
+
+-- The way back, unless only that would make them fail (a publication made since may need the whole row).
+CREATE FUNCTION bemi._restore_identity(relation regclass, OUT reason text, OUT fix text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    previous record;
+BEGIN
+    SELECT * INTO previous FROM bemi._previous_identity(relation);
+    IF previous.identity <> 'FULL' THEN
+        SELECT f.reason, f.fix INTO reason, fix FROM bemi._key_faults(relation, previous.key) f
+        WHERE NOT EXISTS (SELECT FROM bemi._full_faults(ARRAY[relation], false)) ORDER BY f.reason LIMIT 1;
+        IF reason IS NOT NULL THEN
+            RETURN;
+        END IF;
+        EXECUTE format('ALTER TABLE ONLY %s REPLICA IDENTITY %s', relation, previous.identity);
+    END IF;
+    PERFORM bemi._forget_identity(relation);
+END
+$$;
+COMMENT ON FUNCTION bemi._restore_identity(regclass) IS
+'internal: gives one table the identity back that it had, unless that would make its UPDATE and DELETE fail';
+
+CREATE FUNCTION bemi._warn_of_fault(message text, identity text, reason text, fix text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE WARNING USING
+        MESSAGE = message,
+        DETAIL = format('With %s, UPDATE and DELETE fail: %s.', identity, reason),
+        HINT = fix;
+END
+$$;
+COMMENT ON FUNCTION bemi._warn_of_fault(text, text, text, text) IS
+'internal: says why a table keeps its replica identity';
+
+CREATE FUNCTION bemi._track_member(relation regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    fault record;
+BEGIN
+    SELECT * INTO fault FROM bemi._make_full(relation);
+    IF fault.reason IS NOT NULL THEN
+        PERFORM bemi._warn_of_fault(
+            CASE (SELECT relreplident FROM pg_class WHERE oid = relation)
+                WHEN 'f' THEN format('relation %s had replica identity full before', relation)
+                ELSE format('relation %s is not tracked', relation) END,
+            'replica identity full', fault.reason, fault.fix);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION bemi._track_member(regclass) IS
+'internal: tracks one table, or warns of why it is left alone';
 
 -- The relation itself, and all its partitions, parents first.
 CREATE FUNCTION bemi._with_partitions(relation regclass) RETURNS SETOF regclass
@@ -147,7 +157,9 @@ BEGIN
     PERFORM bemi._require_table(relation, 'track');
     -- The partitioned table first: under its lock nobody attaches a partition that we don't see,
     -- and once it is full, the event trigger takes care of those that come later.
-    PERFORM bemi._make_full(relation);
+    IF EXISTS (SELECT FROM pg_class WHERE oid = relation AND relkind = 'p') THEN
+        PERFORM bemi._make_full(relation);
+    END IF;
     FOR member IN SELECT bemi._with_partitions(relation) LOOP
         SELECT * INTO obstacle FROM bemi._obstacle(member, 'track');
         IF FOUND THEN
@@ -157,29 +169,33 @@ BEGIN
                 HINT = obstacle.hint;
         END IF;
         IF NOT EXISTS (SELECT FROM bemi._obstacle(member, 'prepare')) THEN
-            PERFORM bemi._make_full(member);
+            PERFORM bemi._track_member(member);
         END IF;
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION bemi.track(regclass) IS
-'replica identity full for a table, or for a partitioned table and its partitions, later ones included';
+'replica identity full for a table, or for a partitioned table and its partitions, later ones included; a table whose UPDATE or DELETE would fail then is left alone, with a WARNING';
 
 CREATE FUNCTION bemi.untrack(relation regclass) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     member regclass;
+    fault record;
 BEGIN
     PERFORM bemi._require_table(relation, 'untrack');
     FOR member IN
         SELECT c.oid FROM bemi._with_partitions(relation) m JOIN pg_class c ON c.oid = m
         WHERE c.relreplident = 'f'
     LOOP
-        EXECUTE format('ALTER TABLE ONLY %s REPLICA IDENTITY %s', member, bemi._previous_identity(member));
-        PERFORM bemi._note_identity(member);
+        SELECT * INTO fault FROM bemi._restore_identity(member);
+        IF fault.reason IS NOT NULL THEN
+            PERFORM bemi._warn_of_fault(format('relation %s keeps replica identity full', member),
+                'its former replica identity', fault.reason, fault.fix);
+        END IF;
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION bemi.untrack(regclass) IS
-'gives a table and its partitions the replica identity back that they had before bemi.track';
+'gives a table and its partitions the replica identity back that they had before bemi.track; the default where that is not known';
