@@ -13,7 +13,7 @@ use BemiTest;
 use Test::More;
 
 seed_random();
-my ($changes, $moments, $keys) = is_long() ? (4000, 60, 9) : (700, 10, 9);
+my ($changes, $moments, $keys) = is_long() ? (4000, 60, 9) : (450, 6, 7);
 
 # Tables by name: the key, what makes the replica identity, and whether any moment may be refused.
 my %kinds = (
@@ -102,17 +102,24 @@ EXCEPTION WHEN object_not_in_prerequisite_state THEN
 	RETURN 'refused: ' || SQLERRM;
 END \$\$;
 CREATE TABLE answers AS
-SELECT q.what, q.name, m.moment, q.key, answer(q.question) AS got, coalesce((SELECT CASE WHEN q.key IS NULL
-		THEN string_agg(c.r::text, E'\\n' ORDER BY c.id) ELSE min(c.r::text) END FROM copied c
-	WHERE c.moment = m.moment AND c.name = q.name AND (q.key IS NULL OR c.id::text = q.key)), '') AS expected
+SELECT q.what, q.name, m.moment, q.key, answer(q.question) AS got
 FROM moments m, unnest('{@{[join ',', @names]}}'::text[]) name, LATERAL (
 	SELECT 'table_at' AS what, name, NULL AS key, format(\$\$SELECT string_agg("row"::text, E'\\n'
 		ORDER BY ("row"->>'id')::int) FROM bemi.table_at(%L, %L)\$\$, name, m.position) AS question
 	UNION ALL SELECT 'record_at', name, k::text, format(\$\$SELECT bemi.record_at(%L, %L, %L)\$\$, name, k, m.at)
-		FROM generate_series(1, $keys) k
-	UNION ALL SELECT 'history', name, k::text, format(\$\$SELECT string_agg("row"::text || coalesce(missing::text, ''), ' ')
-		FROM bemi.history(%1\$L, %2\$L) WHERE key = %2\$L AND "row" IS NOT NULL AND validity @> %3\$L::timestamptz\$\$, name, k, m.at)
 		FROM generate_series(1, $keys) k) q;
+WITH h AS MATERIALIZED (
+	SELECT name, k::text AS key, answer(format(\$\$SELECT coalesce(jsonb_agg(to_jsonb(h)), '[]') FROM bemi.history(%1\$L, %2\$L) h
+		WHERE key = %2\$L AND "row" IS NOT NULL\$\$, name, k)) AS told
+	FROM unnest('{@{[join ',', @names]}}'::text[]) name, generate_series(1, $keys) k)
+INSERT INTO answers SELECT 'history', name, m.moment, key, CASE WHEN told LIKE 'refused: %' THEN told
+	ELSE (SELECT coalesce(string_agg((v->'row')::text || coalesce(v->>'missing', ''), ' '), '')
+		FROM jsonb_array_elements(told::jsonb) v WHERE (v->>'validity')::tstzrange @> m.at) END
+FROM h, moments m;
+ALTER TABLE answers ADD expected text;
+UPDATE answers a SET expected = coalesce((SELECT CASE WHEN a.key IS NULL
+		THEN string_agg(c.r::text, E'\\n' ORDER BY c.id) ELSE min(c.r::text) END FROM copied c
+	WHERE c.moment = a.moment AND c.name = a.name AND (a.key IS NULL OR c.id::text = a.key)), '');
 });
 run_script($source, 'told', $script);
 
@@ -133,7 +140,7 @@ foreach my $name (@names)
 	is($source->safe_psql('told', qq{SELECT min(got) FROM answers WHERE name = '$name' AND got LIKE 'refused: %'
 		AND got NOT LIKE '%is not in the records'}), '', "$name answers at every moment");
 }
-is($source->safe_psql('told', q{SELECT count(DISTINCT what || name) FROM answers WHERE name = 'by_another' AND moment = 1
-	AND got NOT LIKE 'refused%' AND expected <> ''}), '3', 'an index beside the key tells rows apart') if 0;
+is($source->safe_psql('told', q{SELECT bool_or(got LIKE 'refused%') FROM answers WHERE name = 'by_another' AND what = 'history'}), 'f',
+	'an index beside the key tells the versions of a row');
 
 done_testing();

@@ -178,10 +178,13 @@ $$;
 COMMENT ON FUNCTION bemi._rows_beside(bemi._present[], @schema@.changes) IS
     'the rows that a TRUNCATE leaves, which are in other partitions';
 
--- What a record makes of the row that it found (null: of one that is not known).
+-- What a record makes of the row that it found (null: of one that is not known). What was not logged again is in
+-- the row that was found; where it isn't, the records before tell why.
 CREATE OR REPLACE FUNCTION bemi._version_after(m bemi.moment, change @schema@.changes, found bemi._present,
     unidentified boolean, OUT old jsonb, OUT new jsonb, OUT missing jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
+DECLARE
+    lacks text[] := ARRAY(SELECT key FROM jsonb_each_text(change.details->'missing') WHERE value = 'toast');
 BEGIN
     old := CASE WHEN found IS NOT NULL
         THEN CASE WHEN NOT unidentified OR change.before <> '{}' OR change.details->>'identity' = 'index'
@@ -190,8 +193,14 @@ BEGIN
         WHEN NOT coalesce(change.details ? 'identity', false) THEN change.before END;
     IF change.operation <> 'DELETE' THEN
         new := change.after;
-        IF change.details ? 'missing' THEN
-            SELECT f.image, nullif(f.missing, '{}') INTO new, missing FROM bemi.whole_image(m, change, false) f;
+        IF lacks <> '{}' AND old ?& lacks THEN
+            new := new || bemi.only_columns(old, lacks);
+            change.details := jsonb_set(change.details, '{missing}', (change.details->'missing') - lacks);
+        END IF;
+        IF change.details->'missing' <> '{}' THEN
+            change.after := new;
+            SELECT f.image, nullif(f.missing, '{}') INTO new, missing
+            FROM bemi.whole_image(m, change, false) f;
         END IF;
     END IF;
 END $$;
@@ -271,7 +280,7 @@ BEGIN
         SELECT * INTO old, new, missing FROM bemi._version_after(m, change, present[place], r.unidentified);
         IF place IS NULL THEN
             rows := rows + 1; row_number := rows;
-            IF asked IN (change.primary_key, change.previous_key) THEN
+            IF asked IN (change.primary_key, change.previous_key) AND till = 9223372036854775807 THEN
                 PERFORM bemi._tell_of_earlier(m, change, r.unidentified);
             END IF;
         ELSE
