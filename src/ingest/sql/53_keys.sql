@@ -163,7 +163,7 @@ BEGIN
         RAISE EXCEPTION 'no change of % has a key', bemi.moment_text(m)
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 DETAIL = 'The table has no primary key, or a column of it is masked or excluded.',
-                HINT = 'bemi.table_at(), bemi.as_of() and bemi.search(value => …) go by values.';
+                HINT = 'bemi.table_at(), bemi.as_of() and bemi.search(value => ...) go by values.';
     END IF;
 END $$;
 COMMENT ON FUNCTION bemi._refuse_keyless(bemi.moment) IS

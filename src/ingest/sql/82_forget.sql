@@ -78,7 +78,38 @@ END $$;
 COMMENT ON FUNCTION bemi.forget_context(@schema@.changes, text[]) IS
     'takes keys out of the contexts of a changes transaction; gives in how many changes';
 
--- Errors: 42P01 and 42P09 of the name, 42703 where no change of the row has such a column.
+-- Ends with an error where names of columns or of keys of contexts are none.
+CREATE OR REPLACE FUNCTION bemi._check_names(columns text[], context_keys text[])
+RETURNS void LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog AS $$
+BEGIN
+    IF columns = '{}' OR context_keys = '{}' OR array_position(columns, NULL) IS NOT NULL
+        OR array_position(context_keys, NULL) IS NOT NULL
+    THEN
+        RAISE EXCEPTION 'columns and context_keys must have names' USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'All columns are forgotten where the argument is left out.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION bemi._check_names(text[], text[]) IS
+    'ends with an error where names of columns or of keys of contexts are none';
+
+-- Says that changes without a key may hold values of a row, which nobody finds by its key.
+CREATE OR REPLACE FUNCTION bemi._warn_of_unidentified(m bemi.moment)
+RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
+DECLARE
+    changes bigint := (SELECT count(*) FROM @schema@.changes c
+        WHERE c."table" = m."table" AND c.primary_key IS NULL AND c.schema = m.schema AND c.database = m.database
+            AND c.operation IN ('CREATE', 'UPDATE', 'DELETE', 'SNAPSHOT') AND (c.before <> '{}' OR c.after <> '{}'));
+BEGIN
+    IF changes > 0 THEN
+        RAISE WARNING '% changes of % have no key: they may hold values of this row', changes, bemi.moment_text(m)
+            USING HINT = 'bemi.search(value => ...) finds them by what they hold.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION bemi._warn_of_unidentified(bemi.moment) IS
+    'says that changes without a key may hold values of a row';
+
+-- Errors: those of bemi.find_table(), of bemi._key_of() and of bemi._check_names(), 42703 where no change of the row
+-- has such a column. A key that no change has is a notice, as are keys of contexts that none has.
 CREATE OR REPLACE FUNCTION bemi.forget("table" text, primary_key text,
     columns text[] DEFAULT NULL, context_keys text[] DEFAULT NULL, database text DEFAULT NULL)
 RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog AS $$
@@ -90,7 +121,12 @@ DECLARE
     known text[];
     texts text[];
     forgotten bigint := 0;
+    contexts bigint := 0;
+    m bemi.moment;
 BEGIN
+    m.slot := found.slot; m.database := found.database; m.schema := found.schema; m."table" := found."table";
+    primary_key := bemi._key_of(m, primary_key);
+    PERFORM bemi._check_names(columns, context_keys);
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'bemi.forget works in isolation level read committed only'
             USING ERRCODE = 'invalid_transaction_state',
@@ -108,7 +144,10 @@ BEGIN
             jsonb_path_query(e.value, 'strict $.** ? (@.type() == "string")') v
         UNION SELECT jsonb_object_keys(l.before || l.after
             || coalesce(l.details->'missing', '{}')), NULL) n (name, value);
-    IF known IS NOT NULL AND NOT known @> columns THEN
+    IF known IS NULL THEN
+        RAISE NOTICE 'no change of a row % of % is recorded: nothing is forgotten', primary_key, bemi.moment_text(m);
+        RETURN 0;
+    ELSIF NOT known @> columns THEN
         RAISE EXCEPTION 'no change of row % of % has a column %', primary_key, "table",
             (SELECT string_agg(quote_ident(c), ', ') FROM unnest(columns) c WHERE c <> ALL (known))
             USING ERRCODE = 'undefined_column';
@@ -126,9 +165,13 @@ BEGIN
             forgotten := forgotten + 1;
         END IF;
         IF context_keys IS NOT NULL THEN
-            PERFORM bemi.forget_context(change, context_keys);
+            contexts := contexts + bemi.forget_context(change, context_keys);
         END IF;
     END LOOP;
+    IF context_keys IS NOT NULL AND contexts = 0 THEN
+        RAISE NOTICE 'no context of these changes has %', array_to_string(context_keys, ', ');
+    END IF;
+    PERFORM bemi._warn_of_unidentified(m);
     PERFORM bemi.warn_of_contexts(found.database, found.schema, found."table", primary_key, texts,
         found.slot);
     RETURN forgotten;
