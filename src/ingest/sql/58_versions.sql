@@ -186,7 +186,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
 DECLARE
     lacks text[] := ARRAY(SELECT key FROM jsonb_each_text(change.details->'missing') WHERE value = 'toast');
 BEGIN
-    old := CASE WHEN found IS NOT NULL
+    old := CASE WHEN found.row_number IS NOT NULL
         THEN CASE WHEN NOT unidentified OR change.before <> '{}' OR change.details->>'identity' = 'index'
             THEN found.image END
         WHEN change.operation IN ('CREATE', 'SNAPSHOT') THEN '{}'

@@ -63,8 +63,13 @@ RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
 DECLARE
     m bemi.moment;
 BEGIN
-    IF (SELECT count(DISTINCT (t.database, t.schema)) FROM bemi.tables_named(of_schema, of_table) t
-        WHERE of_database IS NULL OR t.database = of_database) <> 1 THEN
+    IF EXISTS (SELECT FROM @schema@.changes c WHERE c."table" = of_table AND c.primary_key = key
+            AND (of_schema IS NULL OR c.schema = of_schema))
+        OR EXISTS (SELECT FROM @schema@.changes c WHERE c."table" = of_table AND c.previous_key = key
+            AND (of_schema IS NULL OR c.schema = of_schema))
+        OR (SELECT count(DISTINCT (t.database, t.schema)) FROM bemi.tables_named(of_schema, of_table) t
+        WHERE of_database IS NULL OR t.database = of_database) <> 1
+    THEN
         RETURN key;
     END IF;
     SELECT t.database, t.schema, t."table" INTO m.database, m.schema, m."table"
@@ -118,7 +123,7 @@ DECLARE
     name record := bemi.search_name("table");
     selective boolean := coalesce(primary_key, context::text, before::text, after::text,
         value::text, (till - since)::text) IS NOT NULL;
-    query text := 'FROM @schema@.changes c WHERE ' || bemi._search_conditions(name.schema, name."table",
+    query text := $q$FROM @schema@.changes c WHERE $q$ || bemi._search_conditions(name.schema, name."table",
         primary_key, since, till, context, changed, before, after, value, database) || ' AND c.operation ';
     key text := primary_key;
     snapshot uuid;
