@@ -47,7 +47,7 @@ COMMENT ON FUNCTION bemi._hides_old_key(@schema@.changes, boolean) IS
 -- The changes behind a record (commit_position, sequence) up to a position that don't say by their key which
 -- row they were of, in no order. A key that is too long for the index is in details.
 CREATE OR REPLACE FUNCTION bemi._unidentified_changes(m bemi.moment, since bigint, since_sequence bigint, till bigint)
-RETURNS SETOF @schema@.changes LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
+RETURNS SETOF @schema@.changes LANGUAGE plpgsql STABLE ROWS 100 SET search_path = pg_catalog AS $$
 DECLARE
     has_key boolean;
 BEGIN

@@ -36,7 +36,7 @@ DROP FUNCTION IF EXISTS bemi.records_of_keys(bemi.moment, text[]);
 CREATE OR REPLACE FUNCTION bemi._records_of_keys(m bemi.moment, keys text[])
 RETURNS TABLE (change @schema@.changes, unidentified boolean, stretch bemi.moment, known_till timestamptz,
     commit_position bigint, sequence bigint)
-LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog SET jit = off AS $$
     WITH s AS MATERIALIZED (
         SELECT (m.slot, m.database, m.schema, m."table", t.stored, t.from_position, t.to_position, NULL,
                 t.source)::bemi.moment AS stretch, t.from_position, t.to_position, t.source,
