@@ -83,7 +83,9 @@ $search->(q{'public.todo', till => (SELECT committed_at FROM audit.changes WHERE
 	'todo.3.U todo.1.U todo.2.C todo.1.C', 'until a time');
 $search->(q{since => (SELECT committed_at FROM audit.changes WHERE operation = 'DELETE'), database => 'postgres'},
 	'todo.11.C todo.10.C todo.1.U todo.-.T todo.3.D', 'since a time');
-$search->(q{database => 'other'}, '', 'in another database');
+is($sql->(q{INSERT INTO bemi.progress SELECT 'other', system_identifier, timeline, fork, 'other', changes, start_position, started_at, position, stored_position FROM bemi.progress LIMIT 1}), '', 'another database');
+$search->(q{database => 'other'}, '', 'of which there are no changes');
+$sql->(q{DELETE FROM bemi.progress WHERE slot = 'other'});
 foreach ([ 'public.toodo', '42P01' ], [ 'a.b.c', '42602' ])
 {
 	my ($name, $code) = @$_;

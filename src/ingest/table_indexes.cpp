@@ -15,6 +15,10 @@ const Index kIndexes[] = {
     {"changes_row", "minimal", "(\"table\", primary_key, schema, commit_position)"},
     {"changes_previous", "minimal",
      "(\"table\", previous_key, schema, commit_position) WHERE previous_key IS NOT NULL"},
+    // What time travel must look for beside a row's own records; most tables have none.
+    {"changes_identity", "minimal",
+     "(\"table\", schema, commit_position)"
+     " WHERE ((details ->> 'identity'::text) = ANY (ARRAY['index'::text, 'nothing'::text]))"},
     // A range of blocks that is not summarized is read for every time that is asked for; vacuum
     // alone comes only when a fifth of the table is new.
     {"changes_time", "minimal",

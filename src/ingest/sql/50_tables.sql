@@ -35,7 +35,7 @@ COMMENT ON FUNCTION bemi.tables_named(text, text) IS
 
 -- A name as SQL has it: folded to lower case where it is not quoted, with or without a schema.
 -- Gives the one table that it means. `of_database` is the name of a source's database or of a slot.
--- Errors: 42602 no name, 42P01 none of that name, 42P09 several.
+-- Errors: 22004 null, 42602 no name, 42P01 none of that name, 42P09 several.
 CREATE OR REPLACE FUNCTION bemi.find_table(name text, of_database text DEFAULT NULL,
     OUT slot text, OUT database text, OUT schema text, OUT "table" text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
@@ -44,7 +44,9 @@ DECLARE
     found record;
     others text[] := '{}';
 BEGIN
-    IF cardinality(parts) > 2 THEN
+    IF name IS NULL THEN
+        RAISE EXCEPTION 'the name of the table must not be null' USING ERRCODE = 'null_value_not_allowed';
+    ELSIF cardinality(parts) > 2 THEN
         RAISE EXCEPTION 'the name "%" has more parts than schema and table', name
             USING ERRCODE = 'invalid_name',
                 HINT = 'The database is an argument of its own.';
@@ -65,7 +67,10 @@ BEGIN
         RAISE EXCEPTION 'there are no changes of a table "%"%', name,
             CASE WHEN of_database IS NULL THEN '' ELSE format(' in database "%s"', of_database) END
             USING ERRCODE = 'undefined_table',
-                HINT = 'Names are folded to lower case unless they are quoted, as in SQL.';
+                DETAIL = 'Nothing was stored of a table of this name: it has had no rows since the slot was made, or it'
+                    ' is left out by an option or a setting, or there is none.',
+                HINT = 'Names are folded to lower case unless they are quoted, as in SQL. "bemi_ingest snapshot" makes'
+                    ' a table known that has no rows.';
     ELSIF cardinality(others) > 1 THEN
         RAISE EXCEPTION 'the name "%" is ambiguous', name
             USING ERRCODE = 'ambiguous_alias',

@@ -32,7 +32,7 @@ COMMENT ON FUNCTION bemi.change_source(uuid) IS
 CREATE OR REPLACE FUNCTION bemi.stretches(of_slot text, of_database text)
 RETURNS TABLE (from_position bigint, to_position bigint, from_time timestamptz,
     to_time timestamptz, source integer, stored_position bigint)
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql STABLE ROWS 5 SET search_path = pg_catalog AS $$
 DECLARE
     p bemi.progress := (SELECT p FROM bemi.progress p WHERE p.slot = of_slot);
     several boolean := (SELECT count(*) > 1 FROM (SELECT g.system_identifier FROM bemi.progress g

@@ -85,7 +85,8 @@ COMMENT ON FUNCTION bemi.row_after(bemi.moment, text, bigint) IS
     'the record that holds the row of a key after a transaction that touched it; null where it left none';
 
 -- The row as a record left it: values that it lacks because PostgreSQL did not log them (`missing`
--- says toast) come from the records of the same row before it, followed through changes of key.
+-- says toast) come from the records of the same row before it, followed through changes of key. Where a
+-- record does not tell the key that its row had before, they end: the next one may be of another row.
 -- `missing` is what could not be found; what was masked or forgotten on purpose is in it where `withheld`.
 CREATE OR REPLACE FUNCTION bemi.whole_image(m bemi.moment, change @schema@.changes, withheld boolean,
     OUT image jsonb, OUT missing jsonb)
@@ -99,7 +100,10 @@ BEGIN
     FROM jsonb_each(change.details->'missing') WHERE NOT change.after ? key;
     LOOP
         lacks := ARRAY(SELECT key FROM jsonb_each_text(missing) WHERE value = 'toast');
-        EXIT WHEN lacks = '{}' OR earlier.operation IN ('CREATE', 'SNAPSHOT');
+        EXIT WHEN lacks = '{}' OR earlier.operation IN ('CREATE', 'SNAPSHOT')
+            -- a row whose key may have been another one before
+            OR bemi._hides_old_key(earlier, NOT (earlier.details->>'identity' = 'index'
+                AND bemi._identity_lacks_key(m)));
         SELECT t.* INTO earlier FROM (
             SELECT * FROM @schema@.changes c
             WHERE c."table" = change."table" AND c.schema = change.schema

@@ -179,16 +179,16 @@ DECLARE
     records @schema@.changes[] := bemi.with_identity(m, ARRAY(
         SELECT c FROM bemi.keyless_changes(m) c ORDER BY c.commit_position, c.sequence));
     came @schema@.changes[] := ARRAY(SELECT c FROM unnest(records) c WHERE c.operation <> 'DELETE');
-    gone @schema@.changes[] := ARRAY(
-        SELECT c FROM unnest(records) c WHERE c.operation IN ('UPDATE', 'DELETE')
-        UNION ALL SELECT c FROM @schema@.changes c WHERE c.id = ANY (orphans) AND NOT bemi.has_ended(m, c)
+    gone @schema@.changes[] := ARRAY(SELECT c FROM unnest(records) c WHERE c.operation IN ('UPDATE', 'DELETE'))
+        || bemi.with_identity(m, ARRAY(
+        SELECT c FROM @schema@.changes c WHERE c.id = ANY (orphans) AND NOT bemi.has_ended(m, c)
             -- Times may have another order than positions: retention has then dropped an earlier record
             -- of the row, and stored the row behind this one.
             AND NOT EXISTS (SELECT FROM @schema@.changes s
                 WHERE s."table" = c."table" AND s.primary_key = c.primary_key AND s.schema = c.schema
                     AND s.commit_position BETWEEN c.commit_position AND m.position
                     AND s.database = c.database AND s.operation = 'SNAPSHOT'
-                    AND bemi.change_source(s.id) = bemi.change_source(c.id)));
+                    AND bemi.change_source(s.id) = bemi.change_source(c.id))));
     keyed @schema@.changes[] := '{}';
     changed @schema@.changes[];
     left_by @schema@.changes[];
@@ -198,7 +198,7 @@ BEGIN
     IF cardinality(records) > 0 THEN
         SELECT array_agg(d.change), array_agg(d.left_by) INTO changed, left_by
         FROM bemi.doubtful_links(m, records) d;
-        gone := gone || ARRAY(SELECT c FROM unnest(changed) c WHERE c.id <> ALL (orphans));
+        gone := gone || bemi.with_identity(m, ARRAY(SELECT c FROM unnest(changed) c WHERE c.id <> ALL (orphans)));
     END IF;
     IF cardinality(gone) > 0 OR changed IS NOT NULL THEN
         keyed := ARRAY(SELECT r.change FROM bemi.keyed_rows(m) r WHERE (r.change).id IS NOT NULL);

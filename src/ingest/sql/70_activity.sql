@@ -56,6 +56,12 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
 DECLARE
     path text[] := string_to_array(activity_by.key, '.');
 BEGIN
+    IF activity_by.key IS NULL OR since IS NULL OR till IS NULL THEN
+        RAISE EXCEPTION 'key, since and till must not be null' USING ERRCODE = 'null_value_not_allowed';
+    ELSIF since >= till THEN
+        RAISE EXCEPTION 'no time is both from % on and before %', bemi.time_text(since), bemi.time_text(till)
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     RETURN QUERY
     SELECT v.value, count(DISTINCT coalesce(c.commit_position, -c.transaction_id)), count(*),
         array_agg(DISTINCT quote_ident(c.schema) || '.' || quote_ident(c."table"))
@@ -71,6 +77,9 @@ BEGIN
         AND v.value IS NOT NULL
     GROUP BY v.value
     ORDER BY 10 DESC, 1;
+    IF NOT FOUND THEN
+        RAISE NOTICE 'no context of these changes has a key "%"', activity_by.key;
+    END IF;
 END $$;
 COMMENT ON FUNCTION bemi.activity_by(text, timestamptz, timestamptz) IS
     'what was done under each value of a key of the context, from since until before till, the latest first; the key may be a path such as session.user';

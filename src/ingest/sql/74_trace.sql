@@ -20,7 +20,9 @@ DECLARE
     trace_id text := lower(trim(CASE WHEN trace LIKE '%-%' THEN split_part(trace, '-', 2)
         ELSE trace END));
 BEGIN
-    IF trace_id !~ '^[0-9a-f]+$' OR length(trace_id) <> 32 THEN
+    IF trace IS NULL THEN
+        RAISE EXCEPTION 'the trace id must not be null' USING ERRCODE = 'null_value_not_allowed';
+    ELSIF trace_id !~ '^[0-9a-f]+$' OR length(trace_id) <> 32 THEN
         RAISE EXCEPTION 'not a trace id: %', trace USING ERRCODE = 'invalid_parameter_value',
             HINT = 'A trace id has 32 hexadecimal digits; a whole traceparent will do as well.';
     END IF;

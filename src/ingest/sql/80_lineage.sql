@@ -1,6 +1,7 @@
 -- The records of all rows that ever had a key. What such a row was under other keys is followed, but
 -- not who else had those keys before or after it: a life under a key ends with DELETE, with a change
--- to another key, or with TRUNCATE. `of_slot` tells databases of the same name apart.
+-- to another key, or with TRUNCATE. A row that comes back to the key that is asked for is not followed any further:
+-- what it does then has that key. `of_slot` tells databases of the same name apart.
 DROP FUNCTION IF EXISTS bemi.lineage(text, text, text, text);
 CREATE OR REPLACE FUNCTION bemi.lineage(database text, schema text, table_name text, primary_key text,
     of_slot text DEFAULT NULL)
@@ -17,9 +18,9 @@ BEGIN
     LOOP
         RETURN NEXT change;
         IF change.previous_key <> lineage.primary_key THEN
-            RETURN QUERY SELECT * FROM bemi.lineage_before(change);
+            RETURN QUERY SELECT * FROM bemi.lineage_before(change, lineage.primary_key);
         ELSIF change.primary_key <> lineage.primary_key THEN
-            RETURN QUERY SELECT * FROM bemi.lineage_after(change);
+            RETURN QUERY SELECT * FROM bemi.lineage_after(change, lineage.primary_key);
         END IF;
     END LOOP;
 END $$;
@@ -50,8 +51,9 @@ END $body$;
 COMMENT ON FUNCTION bemi.nearest_change(@schema@.changes, text, integer, boolean) IS
     'the change of a key nearest to a given one, before or behind it; null where there is none';
 
--- From a change that gave a row its key, back: what it was before.
-CREATE OR REPLACE FUNCTION bemi.lineage_before(change @schema@.changes)
+-- From a change that gave a row its key (`asked`), back: what it was before, until it had that key before.
+DROP FUNCTION IF EXISTS bemi.lineage_before(@schema@.changes);
+CREATE OR REPLACE FUNCTION bemi.lineage_before(change @schema@.changes, asked text)
 RETURNS SETOF @schema@.changes LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
 DECLARE
     key text := change.previous_key;
@@ -62,15 +64,16 @@ BEGIN
         EXIT WHEN change.id IS NULL OR change.operation IN ('DELETE', 'TRUNCATE')
             OR change.previous_key = key;
         RETURN NEXT change;
-        EXIT WHEN change.operation = 'CREATE';
+        EXIT WHEN change.operation = 'CREATE' OR change.previous_key = asked;
         key := coalesce(change.previous_key, key);
     END LOOP;
 END $$;
-COMMENT ON FUNCTION bemi.lineage_before(@schema@.changes) IS
+COMMENT ON FUNCTION bemi.lineage_before(@schema@.changes, text) IS
     'the records of the row before the given change, which changed its key';
 
--- From a change that took a row's key, on: what became of it.
-CREATE OR REPLACE FUNCTION bemi.lineage_after(change @schema@.changes)
+-- From a change that took a row's key (`asked`), on: what became of it, until it has that key again.
+DROP FUNCTION IF EXISTS bemi.lineage_after(@schema@.changes);
+CREATE OR REPLACE FUNCTION bemi.lineage_after(change @schema@.changes, asked text)
 RETURNS SETOF @schema@.changes LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
 DECLARE
     key text := change.primary_key;
@@ -81,9 +84,9 @@ BEGIN
         EXIT WHEN change.id IS NULL OR change.operation IN ('CREATE', 'TRUNCATE')
             OR change.previous_key <> key;
         RETURN NEXT change;
-        EXIT WHEN change.operation = 'DELETE';
+        EXIT WHEN change.operation = 'DELETE' OR change.primary_key = asked;
         key := change.primary_key;
     END LOOP;
 END $$;
-COMMENT ON FUNCTION bemi.lineage_after(@schema@.changes) IS
+COMMENT ON FUNCTION bemi.lineage_after(@schema@.changes, text) IS
     'the records of the row after the given change, which changed its key';

@@ -78,44 +78,66 @@ END $$;
 COMMENT ON FUNCTION bemi.forget_context(@schema@.changes, text[]) IS
     'takes keys out of the contexts of a changes transaction; gives in how many changes';
 
--- Errors: 42P01 and 42P09 of the name, 42703 where no change of the row has such a column.
-CREATE OR REPLACE FUNCTION bemi.forget("table" text, primary_key text,
-    columns text[] DEFAULT NULL, context_keys text[] DEFAULT NULL, database text DEFAULT NULL)
-RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog AS $$
-#variable_conflict use_variable
-DECLARE
-    found record := bemi.find_table("table", database);
-    change @schema@.changes;
-    missing jsonb;
-    known text[];
-    texts text[];
-    forgotten bigint := 0;
+-- Ends with an error where names of columns or of keys of contexts are none.
+CREATE OR REPLACE FUNCTION bemi._check_names(columns text[], context_keys text[])
+RETURNS void LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog AS $$
 BEGIN
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
-        RAISE EXCEPTION 'bemi.forget works in isolation level read committed only'
-            USING ERRCODE = 'invalid_transaction_state',
-                DETAIL = 'It must see what others have stored in the meantime.';
+    IF columns = '{}' OR context_keys = '{}' OR array_position(columns, NULL) IS NOT NULL
+        OR array_position(context_keys, NULL) IS NOT NULL
+    THEN
+        RAISE EXCEPTION 'columns and context_keys must have names' USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'All columns are forgotten where the argument is left out.';
     END IF;
-    -- retention writes the last images of rows again
-    PERFORM pg_advisory_xact_lock(hashtextextended('bemi images', 0));
+END $$;
+COMMENT ON FUNCTION bemi._check_names(text[], text[]) IS
+    'ends with an error where names of columns or of keys of contexts are none';
+
+-- Says that changes without a key may hold values of a row, which nobody finds by its key.
+CREATE OR REPLACE FUNCTION bemi._warn_of_unidentified(m bemi.moment)
+RETURNS void LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
+DECLARE
+    changes bigint := (SELECT count(*) FROM @schema@.changes c
+        WHERE c."table" = m."table" AND c.primary_key IS NULL AND c.schema = m.schema AND c.database = m.database
+            AND c.operation IN ('CREATE', 'UPDATE', 'DELETE', 'SNAPSHOT') AND (c.before <> '{}' OR c.after <> '{}'));
+BEGIN
+    IF changes > 0 THEN
+        RAISE WARNING '% changes of % have no key: they may hold values of this row', changes, bemi.moment_text(m)
+            USING HINT = 'bemi.search(value => ...) finds them by what they hold.';
+    END IF;
+END $$;
+COMMENT ON FUNCTION bemi._warn_of_unidentified(bemi.moment) IS
+    'says that changes without a key may hold values of a row';
+
+-- The columns that some changes have or name, and those of their texts, of three characters or more, that are in the
+-- columns given.
+CREATE OR REPLACE FUNCTION bemi._known_values(ids uuid[], columns text[], OUT known text[], OUT texts text[])
+LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
     SELECT array_agg(DISTINCT n.name), array_agg(DISTINCT n.value)
         FILTER (WHERE length(n.value) > 2 AND (columns IS NULL OR n.name = ANY (columns)))
-    INTO known, texts
-    FROM bemi.lineage(found.database, found.schema, found."table", primary_key, found.slot) l, LATERAL (
+    FROM @schema@.changes l, LATERAL (
         SELECT e.key, v#>>'{}' FROM jsonb_each(l.before) e,
             jsonb_path_query(e.value, 'strict $.** ? (@.type() == "string")') v
         UNION SELECT e.key, v#>>'{}' FROM jsonb_each(l.after) e,
             jsonb_path_query(e.value, 'strict $.** ? (@.type() == "string")') v
         UNION SELECT jsonb_object_keys(l.before || l.after
-            || coalesce(l.details->'missing', '{}')), NULL) n (name, value);
-    IF known IS NOT NULL AND NOT known @> columns THEN
-        RAISE EXCEPTION 'no change of row % of % has a column %', primary_key, "table",
-            (SELECT string_agg(quote_ident(c), ', ') FROM unnest(columns) c WHERE c <> ALL (known))
-            USING ERRCODE = 'undefined_column';
-    END IF;
-    FOR change IN SELECT DISTINCT ON (l.id, l.committed_at) l.* FROM bemi.lineage(
-        found.database, found.schema, found."table", primary_key, found.slot) l
-    LOOP
+            || coalesce(l.details->'missing', '{}')), NULL) n (name, value)
+    WHERE l.id = ANY (ids)
+$$;
+COMMENT ON FUNCTION bemi._known_values(uuid[], text[]) IS
+    'the columns that some changes have or name, and the texts in those given';
+
+-- Takes values out of some changes, and keys out of the contexts of their transactions, each transaction once.
+CREATE OR REPLACE FUNCTION bemi._forget_changes(ids uuid[], columns text[], context_keys text[],
+    OUT forgotten bigint, OUT contexts bigint)
+LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+#variable_conflict use_variable
+DECLARE
+    change @schema@.changes;
+    missing jsonb;
+    last_position bigint;
+BEGIN
+    forgotten := 0; contexts := 0;
+    FOR change IN SELECT * FROM @schema@.changes c WHERE c.id = ANY (ids) ORDER BY c.commit_position, c.sequence LOOP
         missing := bemi.missing_after_forget(change, columns);
         IF missing IS NOT NULL THEN
             UPDATE @schema@.changes c SET
@@ -125,34 +147,77 @@ BEGIN
             WHERE c.id = change.id AND c.committed_at = change.committed_at;
             forgotten := forgotten + 1;
         END IF;
-        IF context_keys IS NOT NULL THEN
-            PERFORM bemi.forget_context(change, context_keys);
+        IF context_keys IS NOT NULL AND (change.commit_position = last_position) IS NOT TRUE THEN
+            contexts := contexts + bemi.forget_context(change, context_keys);
+            last_position := change.commit_position;
         END IF;
     END LOOP;
-    PERFORM bemi.warn_of_contexts(found.database, found.schema, found."table", primary_key, texts,
-        found.slot);
-    RETURN forgotten;
+END $$;
+COMMENT ON FUNCTION bemi._forget_changes(uuid[], text[], text[]) IS
+    'takes values out of some changes, and keys out of the contexts of their transactions';
+
+-- Errors: those of bemi.find_table(), of bemi._key_of() and of bemi._check_names(), 42703 where no change of the row
+-- has such a column. A key that no change has is a notice, as are keys of contexts that none has.
+CREATE OR REPLACE FUNCTION bemi.forget("table" text, primary_key text,
+    columns text[] DEFAULT NULL, context_keys text[] DEFAULT NULL, database text DEFAULT NULL)
+RETURNS bigint LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+#variable_conflict use_variable
+DECLARE
+    found record := bemi.find_table("table", database);
+    m bemi.moment;
+    ids uuid[];
+    known record;
+    done record;
+BEGIN
+    m.slot := found.slot; m.database := found.database; m.schema := found.schema; m."table" := found."table";
+    primary_key := bemi._key_of(m, primary_key);
+    PERFORM bemi._check_names(columns, context_keys);
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'bemi.forget works in isolation level read committed only'
+            USING ERRCODE = 'invalid_transaction_state',
+                DETAIL = 'It must see what others have stored in the meantime.';
+    END IF;
+    -- retention writes the last images of rows again
+    PERFORM pg_advisory_xact_lock(hashtextextended('bemi images', 0));
+    ids := ARRAY(SELECT DISTINCT l.id FROM bemi.lineage(m.database, m.schema, m."table", primary_key, m.slot) l);
+    SELECT * INTO known FROM bemi._known_values(ids, columns);
+    IF ids = '{}' THEN
+        RAISE NOTICE 'no change of a row % of % is recorded: nothing is forgotten', primary_key, bemi.moment_text(m);
+        RETURN 0;
+    ELSIF NOT known.known @> columns THEN
+        RAISE EXCEPTION 'no change of row % of % has a column %', primary_key, "table",
+            (SELECT string_agg(quote_ident(c), ', ') FROM unnest(columns) c WHERE c <> ALL (known.known))
+            USING ERRCODE = 'undefined_column';
+    END IF;
+    SELECT * INTO done FROM bemi._forget_changes(ids, columns, context_keys);
+    IF context_keys IS NOT NULL AND done.contexts = 0 THEN
+        RAISE NOTICE 'no context of these changes has %', array_to_string(context_keys, ', ');
+    END IF;
+    PERFORM bemi._warn_of_unidentified(m), bemi._warn_of_contexts(ids, known.texts);
+    RETURN done.forgotten;
 END $$;
 COMMENT ON FUNCTION bemi.forget(text, text, text[], text[], text) IS
     'removes the values of a row (of all columns, or those given) from all its changes, and the keys given from the contexts of their transactions; the fact of each change stays. Gives the number of changes that had such values';
 
--- Says where contexts that stay hold a text that was a value of the row.
+-- Says where contexts that stay hold a text that was a value of the row. A thousand texts are looked for.
 DROP FUNCTION IF EXISTS bemi.warn_of_contexts(text, text, text, text, text[]);
-CREATE OR REPLACE FUNCTION bemi.warn_of_contexts(database text, schema text, table_name text,
-    primary_key text, texts text[], of_slot text)
+DROP FUNCTION IF EXISTS bemi.warn_of_contexts(text, text, text, text, text[], text);
+CREATE OR REPLACE FUNCTION bemi._warn_of_contexts(ids uuid[], texts text[])
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
     changes bigint;
     keys text;
 BEGIN
     SELECT count(DISTINCT l.id), string_agg(DISTINCT quote_ident(k), ', ') INTO changes, keys
-    FROM bemi.lineage(database, schema, table_name, primary_key, of_slot) l,
-        bemi.context_keys_with(l, texts) k;
+    FROM @schema@.changes l, bemi.context_keys_with(l, texts[:1000]) k WHERE l.id = ANY (ids);
     IF changes > 0 THEN
         RAISE WARNING 'the contexts of % changes still hold values that were forgotten', changes
             USING DETAIL = format('They are under %s.', keys),
                 HINT = 'The argument context_keys names the keys to remove from them.';
     END IF;
+    IF cardinality(texts) > 1000 THEN
+        RAISE NOTICE 'contexts were searched for 1000 of the % texts that were forgotten', cardinality(texts);
+    END IF;
 END $$;
-COMMENT ON FUNCTION bemi.warn_of_contexts(text, text, text, text, text[], text) IS
+COMMENT ON FUNCTION bemi._warn_of_contexts(uuid[], text[]) IS
     'warns where contexts that stay hold a text that was a value of a forgotten row';
