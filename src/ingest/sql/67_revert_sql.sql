@@ -54,6 +54,8 @@ DECLARE
     total bigint;
     said jsonb;
     step record;
+    guarded jsonb := '[]';
+    guards text[];
 BEGIN
     FOR step IN SELECT * FROM bemi._step_statements(selection, false, except_columns,
         bemi._later_conflicts(selection), bemi._selected_by(context, "table", since, until))
@@ -66,6 +68,8 @@ BEGIN
             total := 0;
         END IF;
         total := total + step.rows;
+        SELECT * INTO guarded, guards FROM bemi._guards(step.parts, guarded);
+        RETURN QUERY SELECT unnest(guards);
         IF step.context IS DISTINCT FROM said THEN
             RETURN NEXT bemi._message_sql(step.context);
             said := step.context;
@@ -84,6 +88,7 @@ BEGIN
                 ' triggers or foreign keys have written others, or track_counts is off', total))));
     END IF;
     IF total IS NOT NULL THEN
+        RETURN QUERY SELECT bemi._sequences_sql(name) FROM bemi._grown(guarded) name;
         RETURN NEXT 'COMMIT;';
     END IF;
 END $$;
@@ -102,6 +107,8 @@ DECLARE
         database);
     said jsonb;
     step record;
+    guarded jsonb := '[]';
+    guards text[];
 BEGIN
     FOR step IN SELECT * FROM bemi._step_statements(selection, true, except_columns, '{}', '{}')
     LOOP
@@ -109,6 +116,8 @@ BEGIN
             RETURN QUERY SELECT bemi._script_head();
             RETURN NEXT 'SET LOCAL session_replication_role = replica;';
         END IF;
+        SELECT * INTO guarded, guards FROM bemi._guards(step.parts, guarded);
+        RETURN QUERY SELECT unnest(guards);
         IF step.context IS DISTINCT FROM said THEN
             RETURN NEXT bemi._message_sql(step.context);
             said := step.context;
@@ -116,6 +125,7 @@ BEGIN
         RETURN NEXT step.statement;
     END LOOP;
     IF said IS NOT NULL THEN
+        RETURN QUERY SELECT bemi._sequences_sql(name) FROM bemi._grown(guarded) name;
         RETURN NEXT 'COMMIT;';
     END IF;
 END $$;

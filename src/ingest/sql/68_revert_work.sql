@@ -266,6 +266,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET extra_float_digits = 
 SET lc_monetary = 'C' SET datestyle = 'ISO' SET intervalstyle = 'postgres' SET xmloption = 'content' AS $$
 DECLARE
     work record;
+    guarded jsonb;
     said jsonb := bemi._said();
 BEGIN
     IF pg_current_xact_id_if_assigned() IS NOT NULL THEN
@@ -276,6 +277,7 @@ BEGIN
     LOOP
         SELECT * INTO work FROM bemi._work(selection, selected_by, except_columns, said, conflicts);
         ids := work.ids;
+        guarded := bemi._set_guards(work.steps, caller_path);
         done := work.conflicts = '{}' AND bemi._revert_all(work.steps, caller_path, side_effects,
             NOT dry_run);
         EXIT WHEN done;
@@ -286,6 +288,9 @@ BEGIN
         EXIT WHEN done OR NOT force OR conflicts ? '';
     END LOOP;
     done := done AND NOT dry_run;
+    IF done THEN
+        PERFORM bemi._execute(bemi._sequences_sql(name), caller_path, false) FROM bemi._grown(guarded) name;
+    END IF;
     PERFORM bemi._say(said);
 END $$;
 COMMENT ON FUNCTION bemi._revert(text, jsonb, text[], boolean, boolean, boolean, text) IS
