@@ -184,6 +184,11 @@ $first = transaction('UPDATE spare SET id = 99 WHERE id = 1; UPDATE spare SET id
 $second = transaction('UPDATE spare SET id = 99 WHERE id = 2; UPDATE spare SET id = 4 WHERE id = 99');
 is(revert($first), 'reverted', 'a row that went by way of a key which another took for a while later');
 is(sql($spare), '(1,a) (4,b)', 'is back, and the other is left');
+sql(q{INSERT INTO spare SELECT i, i FROM generate_series(11, 14) i});
+drain($here, $here);
+($first, $second) = map { transaction("UPDATE spare SET id = 99 WHERE id = $_->[0]; UPDATE spare SET id = $_->[0] WHERE id = $_->[1]; UPDATE spare SET id = $_->[1] WHERE id = 99") } [ 11, 12 ], [ 13, 14 ];
+is(revert($first), 'reverted', 'two rows whose keys were exchanged, behind which two others were exchanged by way of the same spare key');
+is(sql($spare), '(1,a) (4,b) (11,11) (12,12) (13,14) (14,13)', 'have theirs back');
 
 # --- a type whose output fails
 
