@@ -87,3 +87,12 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION bemi._plain(text) IS
     'text for a comment or a message, on one line';
+
+-- The name of a column in a comment or a message, as SQL has it unless that would end the line.
+CREATE OR REPLACE FUNCTION bemi._plain_name(name text)
+RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN CASE WHEN name ~ '[[:cntrl:]]' THEN to_json(name)::text ELSE quote_ident(name) END;
+END $$;
+COMMENT ON FUNCTION bemi._plain_name(text) IS
+    'the name of a column for a comment or a message, on one line';

@@ -176,7 +176,8 @@ COMMENT ON FUNCTION bemi._rules(oid) IS 'the commands that rules of a table rewr
 
 -- name: in SQL. columns: null where the table is not here. same: the table itself, not another database's of this
 -- name. key: [{name, operator}]. left_out: columns that are neither compared nor written; dropped: the same without
--- the key's, which find the row all the same. referenced: columns that foreign keys of other rows lead to. unique: columns on which constraints between rows depend that are checked
+-- the key's, which find the row all the same. odd: columns whose values bemi._unreadable() looks at. referenced: columns
+-- that foreign keys of other rows lead to. unique: columns on which constraints between rows depend that are checked
 -- at once. rules: commands that are rewritten. partitioned, unique: null where nobody knows.
 CREATE OR REPLACE FUNCTION bemi._shape(of_database text, of_schema text, of_table text,
     except_columns text[])
@@ -204,6 +205,8 @@ BEGIN
     RETURN jsonb_build_object(
         'name', format('%I.%I', of_schema, of_table), 'columns', columns,
         'same', columns IS NOT NULL AND bemi._is_here(of_database), 'key', key,
+        'odd', ARRAY(SELECT c.key FROM jsonb_each(columns) c
+            WHERE true IN ((value->'json')::boolean, (value->'json_array')::boolean, (value->'vector')::boolean)),
         'partitioned', kind = 'p', 'rules', bemi._rules(relation),
         'referenced', ARRAY(SELECT DISTINCT a.attname FROM pg_constraint f JOIN pg_attribute a
             ON a.attrelid = f.confrelid AND a.attnum = ANY (f.confkey)

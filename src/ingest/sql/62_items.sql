@@ -39,7 +39,7 @@ BEGIN
                 bemi._plain(identity));
         END IF;
     END IF;
-    SELECT format('the value of column %I is not in its record (%s)', key, bemi._plain(value)) INTO lacks
+    SELECT format('the value of column %s is not in its record (%s)', bemi._plain_name(key), bemi._plain(value)) INTO lacks
     FROM jsonb_each_text(missing)
     WHERE CASE WHEN becomes = '{}' THEN false WHEN was = '{}' THEN NOT becomes ? key
         ELSE value NOT IN ('masked', 'toast') END LIMIT 1;
@@ -48,21 +48,21 @@ END $$;
 COMMENT ON FUNCTION bemi._partial(@schema@.changes, jsonb, boolean, jsonb, jsonb) IS
     'why the images of a change don''t tell what to do; null where they do';
 
--- Why a value of an image is not one that its column (of a shape) would surely read as it was, with %I
+-- Why a value of an image is not one that its column (of a shape) would surely read as it was, with %s
 -- for the column's name; null where it is.
 CREATE OR REPLACE FUNCTION bemi._unreadable(value jsonb, of_column jsonb)
 RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN CASE
         WHEN (of_column->'vector')::boolean
-        THEN 'the type of column %I does not read back what it writes'
+        THEN 'the type of column %s does not read back what it writes'
         WHEN (of_column->'json_array')::boolean AND jsonb_path_exists(value,
             'strict $.** ? (@.type() == "array")[*] ? (@.type() == "array")')
-        THEN 'the value of column %I can''t be told from an array of more dimensions'
+        THEN 'the value of column %s can''t be told from an array of more dimensions'
         WHEN (of_column->'json')::boolean AND EXISTS (
             SELECT FROM jsonb_path_query(value, 'strict $.**') part
             WHERE jsonb_typeof(part) = 'string' AND bemi._only_json(part#>>'{}'))
-        THEN 'the value of column %I can''t be told from a string of its text' END;
+        THEN 'the value of column %s can''t be told from a string of its text' END;
 END $$;
 COMMENT ON FUNCTION bemi._unreadable(jsonb, jsonb) IS
     'why a value is not surely read as it was; null where it is';
@@ -74,15 +74,15 @@ RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (
     SELECT coalesce(
-        (SELECT format('the table has no column %I any more', name) FROM unnest(written) name
+        (SELECT format('the table has no column %s any more', bemi._plain_name(name)) FROM unnest(written) name
             WHERE (shape->>'same')::boolean AND NOT shape->'columns' ? name LIMIT 1),
-        (SELECT format('the table''s column %I is not in its record', key)
+        (SELECT format('the table''s column %s is not in its record', bemi._plain_name(key))
             FROM jsonb_each(shape->'columns')
             WHERE whole AND (shape->>'same')::boolean AND NOT image ? key
                 AND NOT shape->'left_out' ? key LIMIT 1),
-        (SELECT format(reason, name)
+        (SELECT format(reason, bemi._plain_name(name))
             FROM unnest(written) name, bemi._unreadable(image->name, shape->'columns'->name) reason
-            WHERE reason IS NOT NULL LIMIT 1)));
+            WHERE shape->'odd' ? name AND reason IS NOT NULL LIMIT 1)));
 END $$;
 COMMENT ON FUNCTION bemi._misfit(jsonb, jsonb, text[], boolean) IS
     'why a table can''t take a row; null where it can';
@@ -114,8 +114,9 @@ COMMENT ON FUNCTION bemi._common(jsonb, jsonb) IS
 CREATE OR REPLACE FUNCTION bemi._partition_name(change @schema@.changes)
 RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    parts text[] := parse_ident(change.details->>'partition');
+    parts text[];
 BEGIN
+    parts := parse_ident(change.details->>'partition');
     RETURN CASE WHEN cardinality(parts) = 2 THEN format('%I.%I', parts[1], parts[2]) END;
 EXCEPTION WHEN invalid_parameter_value THEN
     RETURN NULL;

@@ -44,7 +44,7 @@ BEGIN
     RETURN coalesce((SELECT format('pg_catalog.array_to_string(ARRAY[%s], '', '')', string_agg(format(
             E'CASE WHEN %s OPERATOR(pg_catalog.<>)\n  %s THEN %L END',
             bemi._row_sql(alias, jsonb_build_array(c), shape),
-            bemi._row_sql(other, jsonb_build_array(c), shape), quote_ident(c)), E',\n  ' ORDER BY n))
+            bemi._row_sql(other, jsonb_build_array(c), shape), bemi._plain_name(c)), E',\n  ' ORDER BY n))
         FROM jsonb_array_elements_text(columns) WITH ORDINALITY x (c, n)), '''''');
 END $$;
 COMMENT ON FUNCTION bemi._differing_sql(text, text, jsonb, jsonb) IS

@@ -43,8 +43,8 @@ BEGIN
         SELECT *, (row_number() OVER (PARTITION BY written) - 1) / 10000 AS number FROM row
     ), part AS (
         SELECT written, jsonb_agg(jsonb_build_object('becomes', image)) AS rows, coalesce(
-            min(format('row %s of it has no value of column %I in the records',
-                bemi._plain(primary_key), chunk.lacks)) FILTER (WHERE chunk.lacks IS NOT NULL),
+            min(format('row %s of it has no value of column %s in the records',
+                bemi._plain(primary_key), bemi._plain_name(chunk.lacks))) FILTER (WHERE chunk.lacks IS NOT NULL),
             min(bemi._misfit(shape, image, written, true)),
             bemi._came_again(selection, change, array_agg(primary_key))) AS lacks
         FROM chunk GROUP BY written, number
