@@ -10,10 +10,11 @@ use BemiTest;
 
 our @EXPORT = qw(history_tables bare_tables history_transaction first_transaction replay_rows state_sql);
 
-my @tables = qw(parent child note tree loose region gen "T""x");
+my @tables = qw(parent child note tree loose region gen "T""x" strict twins parts);
 
-# Tables whose foreign keys cascade, set null, are deferred, lead to themselves; without a key;
-# partitioned; with generated and identity columns; of hostile names.
+# Tables whose foreign keys cascade, set null, are deferred, lead to themselves; without a key, also in
+# partitions; partitioned; with generated and identity columns; of hostile names; of types that somebody made: domains that take
+# no null, enums, composites, arrays of them.
 sub history_tables
 {
 	return q{
@@ -30,6 +31,15 @@ CREATE TABLE region_us PARTITION OF region FOR VALUES IN ('us', 'ca');
 CREATE TABLE gen (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, n int,
     twice int GENERATED ALWAYS AS (n * 2) STORED, tree int REFERENCES tree);
 CREATE TABLE "T""x" ("I d" text PRIMARY KEY, "t" text, "k" int, "b" bytea);
+CREATE TYPE mood AS ENUM ('fine', 'poor', 'none');
+CREATE DOMAIN full_text AS text NOT NULL;
+CREATE DOMAIN positive AS int CHECK (VALUE IS NOT NULL AND VALUE > 0);
+CREATE TYPE span AS (low mood, high float8);
+CREATE TABLE strict (id positive PRIMARY KEY, a full_text, m mood, ms mood[], s span, n numeric);
+CREATE TABLE twins (m mood, a full_text);
+CREATE TABLE parts (v text, n positive) PARTITION BY LIST (n);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1, 2);
+CREATE TABLE parts_2 PARTITION OF parts DEFAULT;
 CREATE TABLE sign (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY);
 DO $$ DECLARE t regclass; BEGIN
     FOR t IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
@@ -55,17 +65,22 @@ sub bare_tables
 	$sql =~ s/ UNIQUE//g;
 	return $sql . q{
 -- Rows without a key are all alike: they are counted, and a record may take one before another brings it.
-CREATE TABLE counted (image text PRIMARY KEY, n int);
-CREATE FUNCTION count_row(this jsonb, by int) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO counted VALUES (this::text, by) ON CONFLICT (image) DO UPDATE SET n = counted.n + by;
+CREATE TABLE counted (name text, part text, image text, n int, PRIMARY KEY (name, part, image));
+CREATE FUNCTION count_row(c changes, this jsonb, by int) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO counted VALUES (c."table", coalesce(c.details->>'partition', ''), this::text, by)
+    ON CONFLICT (name, part, image) DO UPDATE SET n = counted.n + by;
 $$;
-CREATE FUNCTION fill_loose() RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION fill_counted() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    t text;
 BEGIN
     IF EXISTS (SELECT FROM counted WHERE n < 0) THEN
         RAISE EXCEPTION 'a row went that never was: %', (SELECT jsonb_agg(c) FROM counted c WHERE n < 0);
     END IF;
-    TRUNCATE loose;
-    INSERT INTO loose SELECT r.* FROM counted, generate_series(1, n), jsonb_populate_record(NULL::loose, image::jsonb) r;
+    FOREACH t IN ARRAY '{loose,twins,parts}'::text[] LOOP
+        EXECUTE format('TRUNCATE %1$s; INSERT INTO %1$s SELECT r.* FROM counted c, generate_series(1, c.n),'
+            ' jsonb_populate_record(NULL::%1$s, c.image::jsonb) r WHERE c.name = %1$L', t);
+    END LOOP;
 END $$;
 -- Does one record to the table; an error unless it finds the row that it changed.
 CREATE FUNCTION redo(c changes) RETURNS void LANGUAGE plpgsql AS $$
@@ -74,12 +89,12 @@ DECLARE
     columns text;
     found bigint := 1;
 BEGIN
-    IF c."table" = 'loose' THEN
-        PERFORM count_row(c.before, -1) WHERE c.operation IN ('UPDATE', 'DELETE');
-        PERFORM count_row(c.after, 1) WHERE c.operation IN ('CREATE', 'UPDATE');
+    IF c."table" IN ('loose', 'twins', 'parts') THEN
+        PERFORM count_row(c, c.before, -1) WHERE c.operation IN ('UPDATE', 'DELETE');
+        PERFORM count_row(c, c.after, 1) WHERE c.operation IN ('CREATE', 'UPDATE');
         IF c.operation = 'TRUNCATE' THEN
-            PERFORM fill_loose();
-            DELETE FROM counted;
+            PERFORM fill_counted();
+            DELETE FROM counted WHERE name = c."table" AND part = coalesce(c.details->>'partition', '');
         END IF;
         RETURN;
     ELSIF c.operation = 'TRUNCATE' THEN
@@ -115,6 +130,7 @@ sub statement
 	my ($n, $m) = (number(), number());
 	my ($text, $other) = (text(), text());
 	my $region = pick("'eu'", "'us'", "'ca'");
+	my $mood = pick("'fine'", "'poor'", "'none'");
 	return pick(
 		"INSERT INTO parent VALUES ($n, $text, $m)",
 		"UPDATE parent SET name = $text WHERE id = $n",
@@ -146,7 +162,18 @@ sub statement
 		"INSERT INTO \"T\"\"x\" VALUES ($text, $other, $n, '\\x00ff')",
 		"UPDATE \"T\"\"x\" SET \"I d\" = $other, k = k + 1 WHERE \"I d\" = $text",
 		"DELETE FROM \"T\"\"x\" WHERE \"I d\" = $text",
-		chance(0.15) ? 'TRUNCATE ' . pick('parent CASCADE', 'tree CASCADE', 'loose', 'region', 'region_eu', 'gen') : "DELETE FROM loose WHERE x = $m % 6");
+		"INSERT INTO strict VALUES ($n, $text, $mood, ARRAY[$mood, 'poor']::mood[], ROW($mood\::mood, $n / 7.0::float8)::span, $m)",
+		"UPDATE strict SET a = $text, m = $mood WHERE id % 4 = $n % 4",
+		"UPDATE strict SET ms = '{fine,NULL}', s = NULL, n = n + 0.0 WHERE id = $n",
+		"UPDATE strict SET id = id + 25 WHERE id = $n",
+		"DELETE FROM strict WHERE id % 5 = $n % 5",
+		"INSERT INTO twins SELECT $mood, $text FROM generate_series(1, $n % 4)",
+		"UPDATE twins SET m = $mood WHERE a = $text",
+		"DELETE FROM twins WHERE m = $mood",
+		"INSERT INTO parts SELECT $text, i FROM generate_series(1, 1 + $n % 4) i",
+		"UPDATE parts SET n = 1 + $n % 4, v = $other WHERE v = $text",
+		"DELETE FROM parts WHERE n = 1 + $m % 4",
+		chance(0.15) ? 'TRUNCATE ' . pick('parent CASCADE', 'tree CASCADE', 'loose', 'region', 'region_eu', 'gen', 'strict', 'twins', 'parts', 'parts_1') : "DELETE FROM loose WHERE x = $m % 6");
 }
 
 # A transaction that says its number in its context.
@@ -170,6 +197,9 @@ INSERT INTO tree SELECT i, nullif(i / 2, 0), '{"a": 1}' FROM generate_series(1, 
 INSERT INTO loose SELECT i % 4, ARRAY['a', NULL] FROM generate_series(1, 10) i;
 INSERT INTO region SELECT i, (ARRAY['eu', 'us', 'ca'])[1 + i % 3], 'text' FROM generate_series(1, 20) i;
 INSERT INTO gen (n, tree) SELECT i, i FROM generate_series(1, 15) i;
+INSERT INTO strict SELECT i, 'text', 'fine', '{fine,poor}', ROW('poor'::mood, i::float8)::span, i FROM generate_series(1, 20) i;
+INSERT INTO twins SELECT 'fine', 'twin' FROM generate_series(1, 3); INSERT INTO twins VALUES ('poor', 'plain');
+INSERT INTO parts SELECT 'part', i % 4 + 1 FROM generate_series(1, 8) i;
 COMMIT;
 };
 }
@@ -180,7 +210,7 @@ sub replay_rows
 	my ($condition) = @_;
 	return 'TRUNCATE counted, ' . join(', ', @tables) . ";\n"
 	  . "DO \$replay\$ DECLARE c changes; BEGIN FOR c IN SELECT * FROM changes\n"
-	  . "    WHERE \"table\" <> 'sign' AND $condition ORDER BY commit_position, sequence LOOP PERFORM redo(c); END LOOP;\n    PERFORM fill_loose(); END \$replay\$;\n";
+	  . "    WHERE \"table\" <> 'sign' AND operation <> 'SNAPSHOT' AND $condition ORDER BY commit_position, sequence LOOP PERFORM redo(c); END LOOP;\n    PERFORM fill_counted(); END \$replay\$;\n";
 }
 
 # SQL for all rows of all tables as one text.

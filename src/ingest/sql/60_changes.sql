@@ -61,14 +61,12 @@ RETURNS text LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $bo
                 coalesce(c.previous_key, md5(c.before::text)) AS came_from
             FROM @schema@.changes c WHERE %1$s AND c.operation IN (%3$s)
         ), row_of AS (
-            SELECT s.number, k.left_at, lag(s.number) OVER (PARTITION BY s.commit_position, s."table",
+            SELECT s.number, s.change, k.left_at, lag(s.number) OVER (PARTITION BY s.commit_position, s."table",
                 s.schema, k.key ORDER BY s.number, k.left_at) AS touched
             FROM selected s, LATERAL (SELECT s.left_at, true UNION ALL SELECT s.came_from, false
                 WHERE s.came_from IS DISTINCT FROM s.left_at) k (key, left_at)
         )
-        SELECT s.number, s.change, r.touched
-        FROM selected s LEFT JOIN row_of r ON r.number = s.number AND r.left_at
-        ORDER BY s.number
+        SELECT r.number, r.change, r.touched FROM row_of r WHERE r.left_at ORDER BY r.number
     $query$, selection,
         CASE WHEN forward THEN 'c.commit_position, c.sequence'
             ELSE 'c.commit_position DESC, c.sequence DESC' END,
@@ -89,3 +87,12 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION bemi._plain(text) IS
     'text for a comment or a message, on one line';
+
+-- The name of a column in a comment or a message, as SQL has it unless that would end the line.
+CREATE OR REPLACE FUNCTION bemi._plain_name(name text)
+RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN CASE WHEN name ~ '[[:cntrl:]]' THEN to_json(name)::text ELSE quote_ident(name) END;
+END $$;
+COMMENT ON FUNCTION bemi._plain_name(text) IS
+    'the name of a column for a comment or a message, on one line';

@@ -54,9 +54,62 @@ $$;
 COMMENT ON FUNCTION bemi._left_at(@schema@.changes, text) IS
     'what the row of a key is after a change that touched it';
 
+-- Whether a TRUNCATE was reverted, and that was not reverted in turn: its rows came back under a context that says so. (Where
+-- there were none to come back, nothing says it.)
+CREATE OR REPLACE FUNCTION bemi._is_undone(change @schema@.changes, of_transaction bigint, operations text[])
+RETURNS boolean LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    later @schema@.changes;
+BEGIN
+    FOR later IN SELECT DISTINCT ON (c.transaction_id) c.* FROM @schema@.changes c
+        WHERE c.context @> jsonb_build_object('reverts', jsonb_build_object('transaction_id', of_transaction))
+            AND c."table" = change."table" AND c.schema = change.schema AND c.database = change.database
+            AND c.commit_position > change.commit_position AND c.operation = ANY (operations)
+            AND bemi.is_of_database(c.database, bemi.change_source(change.id), bemi.change_source(c.id))
+            AND coalesce(c.details->>'partition' = change.details->>'partition', true)
+    LOOP
+        IF NOT bemi._is_undone(later, later.transaction_id, '{CREATE,DELETE,TRUNCATE}') THEN
+            RETURN true;
+        END IF;
+    END LOOP;
+    RETURN false;
+END $$;
+COMMENT ON FUNCTION bemi._is_undone(@schema@.changes, bigint, text[]) IS
+    'whether a TRUNCATE was reverted, and that was not reverted in turn';
+
+-- What of the later changes of a row stands once one more was made: the transaction of the last ones is taken away
+-- where it has left the row as it found it, or another where this is its revert, which may take it back at once.
+CREATE OR REPLACE FUNCTION bemi._still_standing(standing @schema@.changes[], change @schema@.changes,
+    later @schema@.changes, key text)
+RETURNS @schema@.changes[] LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    n integer := cardinality(standing);
+    reverts jsonb := later.context#>'{reverts,transaction_id}';
+    before text;
+BEGIN
+    WHILE n > 0 AND standing[n].commit_position = later.commit_position LOOP
+        n := n - 1;
+    END LOOP;
+    before := bemi._left_at(CASE n WHEN 0 THEN change ELSE standing[n] END, key)::text;
+    IF later.operation <> 'TRUNCATE' AND bemi._left_at(later, key)::text = before
+        OR later.operation = 'TRUNCATE' AND (before = '{}' OR key IS NULL)
+            AND bemi._is_undone(later, later.transaction_id, '{CREATE}')
+    THEN
+        RETURN standing[:n];
+    END IF;
+    n := cardinality(standing);
+    WHILE n > 0 AND reverts = to_jsonb(standing[n].transaction_id)
+        AND bemi._left_at(CASE n WHEN 1 THEN change ELSE standing[n - 1] END, key) <> bemi._left_at(later, key)
+    LOOP
+        n := n - 1;
+    END LOOP;
+    RETURN CASE WHEN reverts = to_jsonb(standing[n].transaction_id) THEN standing[:n - 1] ELSE standing || later END;
+END $$;
+COMMENT ON FUNCTION bemi._still_standing(@schema@.changes[], @schema@.changes, @schema@.changes, text) IS
+    'what of the later changes of a row stands once one more was made';
+
 -- Why a change that is followed by one that is not selected can't be undone; null where all that
--- follows, up to the next that is selected, was reverted again. A revert of a transaction that has changed
--- the row several times may take it back at once.
+-- follows, up to the next that is selected, was reverted again.
 CREATE OR REPLACE FUNCTION bemi._changed_later(selection text, change @schema@.changes, key text)
 RETURNS text LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' AS $$
@@ -64,24 +117,12 @@ DECLARE
     standing @schema@.changes[] := '{}';
     top @schema@.changes;
     later record;
-    n integer;
 BEGIN
     FOR later IN EXECUTE format('SELECT c.change, %s AS selected FROM (%s) c', selection,
         bemi._behind_sql('($1)', '$2', '')) USING change, key
     LOOP
         EXIT WHEN later.selected;
-        n := cardinality(standing);
-        WHILE n > 0 AND (later.change).context#>'{reverts,transaction_id}' = to_jsonb(standing[n].transaction_id)
-            AND bemi._left_at(CASE n WHEN 1 THEN change ELSE standing[n - 1] END, key)
-                <> bemi._left_at(later.change, key)
-        LOOP
-            n := n - 1;
-        END LOOP;
-        IF (later.change).context#>'{reverts,transaction_id}' = to_jsonb(standing[n].transaction_id) THEN
-            standing := standing[:n - 1];
-        ELSE
-            standing := standing || later.change;
-        END IF;
+        standing := bemi._still_standing(standing, change, later.change, key);
     END LOOP;
     top := standing[1];
     RETURN format('its row was changed later, by the %s %s at %s, which is not selected',

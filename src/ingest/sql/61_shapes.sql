@@ -83,14 +83,36 @@ RETURNS SETOF oid LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_te
 $$;
 COMMENT ON FUNCTION bemi._type_parts(oid) IS 'a type and the types that it is made of';
 
--- Whether to_jsonb makes use of a type's own cast to json, in it or in a part of it.
-CREATE OR REPLACE FUNCTION bemi._has_json_cast(type oid)
+-- Whether to_jsonb can't call code of a type's owner for a value: it makes use of a cast to json where a scalar type
+-- that somebody made has one, also as a part of another type, and who owns such a type may make that cast at any time.
+DROP FUNCTION IF EXISTS bemi._has_json_cast(oid);
+CREATE OR REPLACE FUNCTION bemi._is_plain_type(type oid)
 RETURNS boolean LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM bemi._type_parts(type) part JOIN pg_cast c ON c.castsource = part
-        WHERE c.casttarget = 'json'::regtype AND part >= 16384)
+    SELECT NOT EXISTS (SELECT FROM bemi._type_parts(type) part JOIN pg_type t ON t.oid = part
+        WHERE part >= 16384 AND t.typtype NOT IN ('d', 'c')
+            AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = part))
 $$;
-COMMENT ON FUNCTION bemi._has_json_cast(oid) IS
-    'whether to_jsonb makes use of a cast to json of the type''s own';
+COMMENT ON FUNCTION bemi._is_plain_type(oid) IS
+    'whether to_jsonb uses nothing but the server''s own functions for values of a type';
+
+-- Whether a type is of arrays, or a domain over such a one.
+CREATE OR REPLACE FUNCTION bemi._is_array_type(type oid)
+RETURNS boolean LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE base (type, of) AS (
+        SELECT t.oid, t.typbasetype FROM pg_type t WHERE t.oid = type
+        UNION ALL SELECT t.oid, t.typbasetype FROM base JOIN pg_type t ON t.oid = base.of)
+    SELECT EXISTS (SELECT FROM base b JOIN pg_type e ON e.typarray = b.type)
+$$;
+COMMENT ON FUNCTION bemi._is_array_type(oid) IS 'whether a type is of arrays, or a domain over such a one';
+
+-- A column's type for a list of column definitions.
+CREATE OR REPLACE FUNCTION bemi._type_sql(type oid, typmod integer, of_collation oid)
+RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT format_type(type, typmod) || coalesce((SELECT format(' COLLATE %I.%I', n.nspname, c.collname)
+        FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
+        WHERE c.oid = of_collation AND of_collation <> 'pg_catalog."default"'::regcollation), '')
+$$;
+COMMENT ON FUNCTION bemi._type_sql(oid, integer, oid) IS 'a column''s type for a list of column definitions';
 
 -- Whether a type is of arrays of json values, or has such a part.
 CREATE OR REPLACE FUNCTION bemi._has_json_array(type oid)
@@ -129,11 +151,34 @@ $$;
 COMMENT ON FUNCTION bemi._is_here(text) IS
     'whether this is the database that changes of a database of this name are of';
 
--- name: in SQL. columns: name → {generated, always, json, json_array, vector}, null where the table is not here.
--- same: the table itself, not another database's of this name. key: [{name, operator}]. left_out:
--- columns that are neither compared nor written. referenced: columns that foreign keys of other rows
--- lead to. unique: columns on which constraints between rows depend that are checked at once. cast: columns
--- whose type has a cast to json. partitioned, unique: null where nobody knows.
+-- What is known of the columns of a table: name → {type, plain, array, generated, always, json, json_array, vector}.
+CREATE OR REPLACE FUNCTION bemi._columns(relation oid)
+RETURNS jsonb LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(jsonb_object_agg(attname, jsonb_build_object(
+        'type', bemi._type_sql(atttypid, atttypmod, attcollation),
+        'plain', bemi._is_plain_type(atttypid), 'array', bemi._is_array_type(atttypid),
+        'generated', attgenerated <> '', 'always', attidentity = 'a',
+        'json', 'json'::regtype IN (SELECT bemi._type_parts(atttypid)),
+        'json_array', bemi._has_json_array(atttypid),
+        'vector', EXISTS (SELECT FROM bemi._type_parts(atttypid) part
+            WHERE part IN ('int2vector'::regtype, 'oidvector'::regtype)))), '{}')
+    FROM pg_attribute WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped
+$$;
+COMMENT ON FUNCTION bemi._columns(oid) IS 'what is known of the columns of a table';
+
+-- The commands that rules of a table rewrite. (Those on SELECT make views.)
+CREATE OR REPLACE FUNCTION bemi._rules(relation oid)
+RETURNS text[] LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT ARRAY(SELECT DISTINCT (ARRAY['UPDATE', 'INSERT', 'DELETE'])[ev_type::text::integer - 1]
+        FROM pg_rewrite WHERE ev_class = relation AND ev_type <> '1' AND ev_enabled NOT IN ('D', 'R'))
+$$;
+COMMENT ON FUNCTION bemi._rules(oid) IS 'the commands that rules of a table rewrite';
+
+-- name: in SQL. columns: null where the table is not here. same: the table itself, not another database's of this
+-- name. key: [{name, operator}]. left_out: columns that are neither compared nor written; dropped: the same without
+-- the key's, which find the row all the same. odd: columns whose values bemi._unreadable() looks at. referenced: columns
+-- that foreign keys of other rows lead to. unique: columns on which constraints between rows depend that are checked
+-- at once. rules: commands that are rewritten. partitioned, unique: null where nobody knows.
 CREATE OR REPLACE FUNCTION bemi._shape(of_database text, of_schema text, of_table text,
     except_columns text[])
 RETURNS jsonb LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -142,37 +187,33 @@ DECLARE
     kind "char";
     columns jsonb;
     key jsonb;
+    left_out text[];
 BEGIN
     SELECT c.oid, c.relkind INTO relation, kind
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = of_schema AND c.relname = of_table AND c.relkind IN ('r', 'p');
     IF FOUND THEN
-        SELECT coalesce(jsonb_object_agg(attname, jsonb_build_object(
-            'generated', attgenerated <> '', 'always', attidentity = 'a',
-            'json', 'json'::regtype IN (SELECT bemi._type_parts(atttypid)),
-            'json_array', bemi._has_json_array(atttypid),
-            'vector', EXISTS (SELECT FROM bemi._type_parts(atttypid) part
-                WHERE part IN ('int2vector'::regtype, 'oidvector'::regtype)))), '{}')
-        INTO columns FROM pg_attribute
-        WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped;
+        columns := bemi._columns(relation);
         key := bemi._catalog_key(relation);
     ELSE
         SELECT coalesce(jsonb_agg(jsonb_build_object('name', name, 'operator',
             'OPERATOR(pg_catalog.=)')), '[]') INTO key
         FROM unnest(bemi._recorded_key(of_database, of_schema, of_table)) name;
     END IF;
+    left_out := bemi._excepted(of_schema, of_table, except_columns) || ARRAY(
+        SELECT c.key FROM jsonb_each(columns) c WHERE (value->'generated')::boolean);
     RETURN jsonb_build_object(
         'name', format('%I.%I', of_schema, of_table), 'columns', columns,
         'same', columns IS NOT NULL AND bemi._is_here(of_database), 'key', key,
-        'partitioned', kind = 'p',
-        'cast', ARRAY(SELECT attname FROM pg_attribute WHERE attrelid = relation AND attnum > 0
-            AND NOT attisdropped AND bemi._has_json_cast(atttypid)),
+        'odd', ARRAY(SELECT c.key FROM jsonb_each(columns) c
+            WHERE true IN ((value->'json')::boolean, (value->'json_array')::boolean, (value->'vector')::boolean)),
+        'partitioned', kind = 'p', 'rules', bemi._rules(relation),
         'referenced', ARRAY(SELECT DISTINCT a.attname FROM pg_constraint f JOIN pg_attribute a
             ON a.attrelid = f.confrelid AND a.attnum = ANY (f.confkey)
             WHERE f.confrelid = relation OR f.confrelid IN (SELECT relid FROM pg_partition_tree(relation))),
         'unique', CASE WHEN columns IS NOT NULL THEN bemi._unique_columns(relation) END,
-        'left_out', bemi._excepted(of_schema, of_table, except_columns) || ARRAY(
-            SELECT c.key FROM jsonb_each(columns) c WHERE (value->'generated')::boolean));
+        'left_out', left_out, 'dropped', ARRAY(SELECT l FROM unnest(left_out) l
+            WHERE l NOT IN (SELECT k->>'name' FROM jsonb_array_elements(key) k)));
 END $$;
 COMMENT ON FUNCTION bemi._shape(text, text, text, text[]) IS
     'what is known of a table whose rows are to be written';

@@ -4,12 +4,16 @@
 -- statement, so such changes of a transaction are undone in one. There a row may be written only once:
 -- what a transaction did to it is undone as a whole.
 
--- Items of one transaction, newest first, as steps: together up to the last cause, the others one by one. What
+DROP FUNCTION IF EXISTS bemi._split(jsonb[], integer[], jsonb), bemi._blocked(jsonb, jsonb), bemi._block(jsonb, jsonb),
+    bemi._steps(text, boolean, text[], jsonb), bemi._parts(jsonb[], jsonb);
+
+-- Items of one transaction, newest first, as steps: together up to the last cause, the others one by one (`apart`). What
 -- bemi.revert did in one step is undone in one. `follows` tells of each item which newer one is of its row:
 -- these become one. But where nothing is done together, a value that must be unique goes back as it came,
 -- change by change: rows may have exchanged theirs by way of another value.
-CREATE OR REPLACE FUNCTION bemi._split(items jsonb[], follows integer[], shapes jsonb)
-RETURNS SETOF jsonb[] LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION bemi._split(items jsonb[], follows integer[], shapes jsonb,
+    OUT step jsonb[], OUT apart boolean)
+RETURNS SETOF record LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     last integer := cardinality(items);
     joined jsonb[] := '{}';
@@ -30,7 +34,7 @@ BEGIN
             joined := joined || items[n];
             place := cardinality(joined);
         ELSE
-            joined[place] := bemi._merged(joined[place], items[n]);
+            joined[place] := bemi._merged(joined[place], items[n], shapes);
         END IF;
         places := places || place;
         IF n = last THEN
@@ -38,13 +42,16 @@ BEGIN
         END IF;
     END LOOP;
     IF together > 0 THEN
-        RETURN NEXT joined[1:together];
+        step := joined[1:together]; apart := false;
+        RETURN NEXT;
     END IF;
-    RETURN QUERY SELECT ARRAY[item] FROM unnest(joined) WITH ORDINALITY u (item, i)
-        WHERE i > together ORDER BY i;
+    IF cardinality(joined) > together THEN
+        step := joined[together + 1:]; apart := true;
+        RETURN NEXT;
+    END IF;
 END $$;
 COMMENT ON FUNCTION bemi._split(jsonb[], integer[], jsonb) IS
-    'items of one transaction as those that go into one statement each';
+    'items of one transaction as those that are done together, and those that are done one after the other';
 
 -- Whether two UPDATEs of a row are undone one after the other: the older changed a column that must be unique
 -- (of `of_columns`; null where nobody knows which must).
@@ -72,31 +79,26 @@ END $$;
 COMMENT ON FUNCTION bemi._may_join(jsonb, jsonb[], integer) IS
     'whether an item may go into one statement with others';
 
--- Why an item can't be undone because newer changes can't: `blocked` has the keys of their rows, by
--- table, each with the change ('' for all of a table that was truncated). Null where nothing is against it.
-CREATE OR REPLACE FUNCTION bemi._blocked(item jsonb, blocked jsonb)
+-- Why an item can't be undone because newer changes can't; null where nothing is against it. `blocked` has the rows whose older
+-- changes can't be undone, in 256 objects by hashes of keys, so that many can be added: table and key → the change. One more,
+-- of number 0, has tables: table → a change of it, '*' and table → one that truncated it.
+CREATE OR REPLACE FUNCTION bemi._blocked(item jsonb, blocked jsonb[])
 RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    of_table text := item->>'table';
 BEGIN
-    RETURN (
-    SELECT format('a later change of its row can''t be undone: %s', value)
-    FROM jsonb_each_text(blocked->(item->>'table')) WHERE key = '' OR item->'keys' ? key
-        OR item->>'operation' = 'TRUNCATE' LIMIT 1);
+    IF blocked[0] = '{}' THEN
+        RETURN NULL;
+    END IF;
+    RETURN format('a later change of its row can''t be undone: %s', id) FROM (
+        SELECT coalesce(blocked[0]->>('*' || of_table),
+            CASE WHEN item->>'operation' = 'TRUNCATE' THEN blocked[0]->>of_table END,
+            (SELECT min(blocked[1 + (hashtext(key) & 255)]->>concat(of_table, ' ', key))
+                FROM jsonb_array_elements_text(item->'keys') key))) b (id)
+    WHERE id IS NOT NULL;
 END $$;
-COMMENT ON FUNCTION bemi._blocked(jsonb, jsonb) IS
+COMMENT ON FUNCTION bemi._blocked(jsonb, jsonb[]) IS
     'why an item can''t be undone because newer changes of its row can''t';
-
--- `blocked` with a change more.
-CREATE OR REPLACE FUNCTION bemi._block(blocked jsonb, item jsonb)
-RETURNS jsonb LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN (
-    SELECT blocked || jsonb_build_object(item->>'table', coalesce(blocked->(item->>'table'), '{}')
-        || CASE WHEN item->>'operation' = 'TRUNCATE' THEN jsonb_build_object('', item->'ids'->0)
-            ELSE (SELECT coalesce(jsonb_object_agg(key, item->'ids'->0), '{}')
-                FROM jsonb_array_elements_text(item->'keys') key) END));
-END $$;
-COMMENT ON FUNCTION bemi._block(jsonb, jsonb) IS
-    'the rows whose older changes can''t be undone, with those of one change more';
 
 -- What of a table has been done again so far: table and partition → the snapshot that its rows are of,
 -- else 'changes'. A snapshot has all rows of its table (but those of retention, which are no whole):
@@ -120,17 +122,55 @@ END $$;
 COMMENT ON FUNCTION bemi._follow_snapshots(@schema@.changes, jsonb) IS
     'what of a table has been done again so far, and whether it goes before a snapshot''s row';
 
--- The items of a selection as steps, in order, with their parts (bemi._parts) and the transaction that
--- they are of. `conflicts`: id → why a change can't be done, as far as that is known. Errors: 22023 where it has changes of several databases.
+-- Whether the change that comes is not of the step that has been gathered so far: of another transaction, or
+-- what is done in one statement would not be as one by one.
+CREATE OR REPLACE FUNCTION bemi._begins_step(gathered jsonb[], item jsonb, forward boolean, follows boolean, statements integer)
+RETURNS boolean LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN CASE WHEN forward THEN cardinality(gathered) >= 1000
+        ELSE NOT coalesce(follows, true) OR follows IS NULL AND NOT bemi._may_join(item, gathered, statements) END;
+END $$;
+COMMENT ON FUNCTION bemi._begins_step(jsonb[], jsonb, boolean, boolean, integer) IS
+    'whether the change that comes is not of the step that has been gathered so far';
+
+-- What is known of the table of a change, with those of the tables before it. Errors: 22023 where the selection has changes of
+-- several databases; `first` is its first change.
+CREATE OR REPLACE FUNCTION bemi._shape_of(INOUT shapes jsonb, change @schema@.changes, first @schema@.changes,
+    except_columns text[], OUT name text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    source integer := bemi.change_source(first.id);
+BEGIN
+    name := format('%I.%I', change.schema, change."table");
+    IF change.database <> first.database THEN
+        RAISE EXCEPTION 'the selection has changes of the databases "%" and "%"', first.database,
+            change.database USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Give one of them as the argument database.';
+    ELSIF source <> bemi.change_source(change.id)
+        AND NOT bemi.is_of_database(first.database, source, bemi.change_source(change.id))
+    THEN
+        RAISE EXCEPTION 'the selection has changes of several databases that are called "%"', first.database
+            USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Give the slot of one of them as the argument database.';
+    ELSIF NOT shapes ? name THEN
+        shapes := shapes || jsonb_build_object(name, bemi._shape(change.database,
+            change.schema, change."table", except_columns));
+    END IF;
+END $$;
+COMMENT ON FUNCTION bemi._shape_of(jsonb, @schema@.changes, @schema@.changes, text[]) IS
+    'what is known of the table of a change';
+
+-- The items of a selection as steps, in order, with their parts and the transaction that they are of: parts that are
+-- one statement together, or (`apart`) done one after the other, row by row. `conflicts`: id → why a change
+-- can't be done, as far as that is known. Errors: those of bemi._shape_of().
 CREATE OR REPLACE FUNCTION bemi._steps(selection text, forward boolean, except_columns text[],
-    conflicts jsonb, OUT items jsonb[], OUT parts jsonb, OUT transaction_id bigint, OUT context jsonb)
+    conflicts jsonb, OUT items jsonb[], OUT parts jsonb, OUT transaction_id bigint, OUT context jsonb, OUT apart boolean)
 RETURNS SETOF record LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     shapes jsonb := '{}';
     name text;
-    database text;
-    source integer;
     row record;
+    first_change @schema@.changes;
     gathered jsonb[] := '{}';
     statements integer;
     first bigint;
@@ -141,27 +181,16 @@ DECLARE
     seen jsonb := '{}';
     clears boolean := false;
     item jsonb;
-    blocked jsonb := '{}';
+    blocked jsonb[] := array_fill(jsonb '{}', ARRAY[257], ARRAY[0]);
+    key text;
+    slot integer;
     reason text;
 BEGIN
     FOR row IN EXECUTE bemi._selected_sql(selection, forward) LOOP
-        name := format('%I.%I', (row.change).schema, (row.change)."table");
-        IF (row.change).database <> database THEN
-            RAISE EXCEPTION 'the selection has changes of the databases "%" and "%"', database,
-                (row.change).database USING ERRCODE = 'invalid_parameter_value',
-                HINT = 'Give one of them as the argument database.';
-        ELSIF source <> bemi.change_source((row.change).id)
-            AND NOT bemi.is_of_database(database, source, bemi.change_source((row.change).id))
-        THEN
-            RAISE EXCEPTION 'the selection has changes of several databases that are called "%"', database
-                USING ERRCODE = 'invalid_parameter_value',
-                HINT = 'Give the slot of one of them as the argument database.';
-        ELSIF NOT shapes ? name THEN
-            database := (row.change).database;
-            source := bemi.change_source((row.change).id);
-            shapes := shapes || jsonb_build_object(name, bemi._shape(database,
-                (row.change).schema, (row.change)."table", except_columns));
+        IF first_change.id IS NULL THEN
+            first_change := row.change;
         END IF;
+        SELECT * INTO shapes, name FROM bemi._shape_of(shapes, row.change, first_change, except_columns);
         item := bemi._item(row.change, shapes->name, forward);
         IF item->>'kind' = 'restore' THEN
             item := bemi._restore(item, row.change, shapes->name, selection);
@@ -170,50 +199,60 @@ BEGIN
             CASE WHEN NOT forward THEN bemi._blocked(item, blocked) END);
         IF reason IS NOT NULL THEN
             item := item || jsonb_build_object('conflict', reason);
-            blocked := bemi._block(blocked, item);
+            blocked[0] := blocked[0] || jsonb_build_object(CASE item->>'operation' WHEN 'TRUNCATE' THEN '*' ELSE '' END
+                || (item->>'table'), item->'ids'->0);
+            FOR key IN SELECT jsonb_array_elements_text(item->'keys') LOOP
+                slot := 1 + (hashtext(key) & 255);
+                blocked[slot] := blocked[slot] || jsonb_build_object(concat(item->>'table', ' ', key), item->'ids'->0);
+            END LOOP;
         END IF;
         IF forward THEN
             SELECT * INTO seen, clears FROM bemi._follow_snapshots(row.change, seen);
         END IF;
-        place := CASE WHEN row.touched >= first AND (row.change).operation IN ('CREATE', 'UPDATE')
+        place := CASE WHEN NOT forward AND row.touched >= first AND (row.change).operation IN ('CREATE', 'UPDATE')
             THEN row.touched - first + 1 END;
         follows := (gathered[place]->'becomes')::text = (item->'was')::text
             AND gathered[place]->'before' = item->'now';
-        IF gathered <> '{}' AND (forward OR (row.change).transaction_id <> transaction_id
-            OR (row.change).context <> context OR NOT coalesce(follows, true)
-            OR follows IS NULL AND NOT bemi._may_join(item, gathered, statements))
+        IF gathered <> '{}' AND (clears OR (row.change).transaction_id <> transaction_id
+            OR (row.change).context <> context OR bemi._begins_step(gathered, item, forward, follows, statements))
         THEN
-            FOR items IN SELECT s FROM bemi._split(gathered, joins, shapes) s LOOP
-                parts := bemi._parts(items, shapes);
-                RETURN NEXT;
-            END LOOP;
+            RETURN QUERY SELECT * FROM bemi._steps_of(gathered, joins, shapes, forward, transaction_id, context);
             gathered := '{}';
             follows := NULL;
         END IF;
+        transaction_id := (row.change).transaction_id;
+        context := (row.change).context;
         IF clears THEN
-            items := ARRAY[item || '{"kind": "clear"}'];
-            parts := bemi._parts(items, shapes);
-            context := (row.change).context;
-            RETURN NEXT;
+            RETURN QUERY SELECT * FROM bemi._steps_of(ARRAY[item || '{"kind": "clear"}'], '{}', shapes, forward,
+                transaction_id, context);
         END IF;
         IF gathered = '{}' THEN
             first := row.number;
             statements := 0;
             joins := '{}';
         END IF;
-        transaction_id := (row.change).transaction_id;
-        context := (row.change).context;
         gathered := gathered || item;
         joins := joins || CASE WHEN follows THEN place END;
         IF follows IS NOT TRUE THEN
             statements := statements + (item->>'kind' = 'update' OR item->>'kind' = 'delete'
-                AND item->'key' = 'null')::integer;
+                AND NOT (item->'keyed')::boolean)::integer;
         END IF;
     END LOOP;
-    FOR items IN SELECT s FROM bemi._split(gathered, joins, shapes) s LOOP
-        parts := bemi._parts(items, shapes);
-        RETURN NEXT;
-    END LOOP;
+    RETURN QUERY SELECT * FROM bemi._steps_of(gathered, joins, shapes, forward, transaction_id, context)
+        WHERE gathered <> '{}';
 END $$;
 COMMENT ON FUNCTION bemi._steps(text, boolean, text[], jsonb) IS
-    'the work of undoing (or doing again) a selection, in steps that are a statement each';
+    'the work of undoing (or doing again) a selection, in steps';
+
+-- What was gathered as steps.
+CREATE OR REPLACE FUNCTION bemi._steps_of(gathered jsonb[], joins integer[], shapes jsonb, forward boolean,
+    of_transaction bigint, of_context jsonb)
+RETURNS TABLE (items jsonb[], parts jsonb, transaction_id bigint, context jsonb, apart boolean)
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT gathered, bemi._parts_apart(gathered, shapes), of_transaction, of_context, true WHERE forward
+    UNION ALL
+    SELECT s.step, CASE WHEN s.apart THEN bemi._parts_apart(s.step, shapes)
+        ELSE bemi._parts_together(s.step, shapes) END, of_transaction, of_context, s.apart
+    FROM bemi._split(gathered, joins, shapes) s WHERE NOT forward
+$$;
+COMMENT ON FUNCTION bemi._steps_of(jsonb[], integer[], jsonb, boolean, bigint, jsonb) IS 'what was gathered as steps';

@@ -1,9 +1,11 @@
 -- revert_sql and replay_sql.
 
 -- The steps of a selection as statements. What can't be undone is a statement that fails and says why,
--- so that nobody undoes a half by mistake. `rows`: how many rows the statements write.
+-- so that nobody undoes a half by mistake. `rows`: how many rows the step writes, and `parts`, what
+-- they are: both with its first statement.
 CREATE OR REPLACE FUNCTION bemi._step_statements(selection text, forward boolean,
-    except_columns text[], conflicts jsonb, selected_by jsonb, OUT statement text, OUT rows bigint, OUT context jsonb)
+    except_columns text[], conflicts jsonb, selected_by jsonb, OUT statement text, OUT rows bigint, OUT context jsonb,
+    OUT parts jsonb)
 RETURNS SETOF record LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     number integer := 0;
@@ -13,8 +15,9 @@ BEGIN
     FOR step IN SELECT * FROM bemi._steps(selection, forward, except_columns, conflicts) LOOP
         number := number + 1;
         context := CASE WHEN forward THEN step.context ELSE bemi._reverting(selected_by,
-            step.transaction_id, step.items, number) END;
+            step.transaction_id, NOT step.apart AND cardinality(step.items) > 1, number) END;
         rows := 0;
+        parts := '[]';
         FOREACH item IN ARRAY step.items LOOP
             IF item ? 'conflict' THEN
                 statement := format(E'-- conflict: %s, change %s\n%s', item->>'label', item->'ids'->>0,
@@ -26,11 +29,13 @@ BEGIN
                 RETURN NEXT;
             END IF;
         END LOOP;
-        IF step.parts <> '[]' THEN
-            statement := bemi._step_sql(step.parts, forward);
-            rows := (SELECT sum((p->>'rows')::bigint) FROM jsonb_array_elements(step.parts) p);
+        rows := (SELECT coalesce(sum((p->>'count')::bigint), 0) FROM jsonb_array_elements(step.parts) p);
+        parts := step.parts;
+        FOR statement IN SELECT s FROM bemi._step_sql(step.parts, forward, step.apart) s WHERE step.parts <> '[]' LOOP
             RETURN NEXT;
-        END IF;
+            rows := 0;
+            parts := '[]';
+        END LOOP;
     END LOOP;
 END $$;
 COMMENT ON FUNCTION bemi._step_statements(text, boolean, text[], jsonb, jsonb) IS
@@ -49,6 +54,8 @@ DECLARE
     total bigint;
     said jsonb;
     step record;
+    guarded jsonb := '[]';
+    guards text[];
 BEGIN
     FOR step IN SELECT * FROM bemi._step_statements(selection, false, except_columns,
         bemi._later_conflicts(selection), bemi._selected_by(context, "table", since, until))
@@ -61,6 +68,8 @@ BEGIN
             total := 0;
         END IF;
         total := total + step.rows;
+        SELECT * INTO guarded, guards FROM bemi._guards(step.parts, guarded);
+        RETURN QUERY SELECT unnest(guards);
         IF step.context IS DISTINCT FROM said THEN
             RETURN NEXT bemi._message_sql(step.context);
             said := step.context;
@@ -79,6 +88,7 @@ BEGIN
                 ' triggers or foreign keys have written others, or track_counts is off', total))));
     END IF;
     IF total IS NOT NULL THEN
+        RETURN QUERY SELECT bemi._sequences_sql(name) FROM bemi._grown(guarded) name;
         RETURN NEXT 'COMMIT;';
     END IF;
 END $$;
@@ -97,6 +107,8 @@ DECLARE
         database);
     said jsonb;
     step record;
+    guarded jsonb := '[]';
+    guards text[];
 BEGIN
     FOR step IN SELECT * FROM bemi._step_statements(selection, true, except_columns, '{}', '{}')
     LOOP
@@ -104,6 +116,8 @@ BEGIN
             RETURN QUERY SELECT bemi._script_head();
             RETURN NEXT 'SET LOCAL session_replication_role = replica;';
         END IF;
+        SELECT * INTO guarded, guards FROM bemi._guards(step.parts, guarded);
+        RETURN QUERY SELECT unnest(guards);
         IF step.context IS DISTINCT FROM said THEN
             RETURN NEXT bemi._message_sql(step.context);
             said := step.context;
@@ -111,6 +125,7 @@ BEGIN
         RETURN NEXT step.statement;
     END LOOP;
     IF said IS NOT NULL THEN
+        RETURN QUERY SELECT bemi._sequences_sql(name) FROM bemi._grown(guarded) name;
         RETURN NEXT 'COMMIT;';
     END IF;
 END $$;

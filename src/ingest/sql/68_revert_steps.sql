@@ -1,53 +1,101 @@
 -- revert: the work done in the database itself.
 
--- The columns in which a row is not as it should be, for a message; null where there are none.
-CREATE OR REPLACE FUNCTION bemi._differing(actual jsonb, expected jsonb)
-RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    RETURN (
-    SELECT string_agg(quote_ident(key), ', ' ORDER BY key) FROM jsonb_each(actual)
-    WHERE value::text IS DISTINCT FROM (expected->key)::text);
-END $$;
-COMMENT ON FUNCTION bemi._differing(jsonb, jsonb) IS
-    'columns in which a row differs from what it should be';
+DROP FUNCTION IF EXISTS bemi._differing(jsonb, jsonb), bemi._run(jsonb, text);
 
--- A step as one statement that gives [[number of the part, rows, columns in which a row differs from
+-- Parts that are one statement, as one that gives [[number of the part, rows, columns in which a row differs from
 -- what it should have become], …].
 CREATE OR REPLACE FUNCTION bemi._running_sql(parts jsonb)
 RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (
     SELECT format(E'WITH %s SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array('
-        'r.part, r.rows, r.differing)), ''[]'') FROM (SELECT c.part, pg_catalog.count(*) AS rows, '
-        'pg_catalog.min(c.differing) AS differing FROM (%s) AS c GROUP BY c.part) AS r',
-        string_agg(format('c%s AS (%s RETURNING %s AS part, %s AS differing)', n,
-            bemi._part_sql(p), n, CASE WHEN p->'becomes' = 'null' THEN 'NULL::pg_catalog.text' ELSE format(
-                'bemi._differing(pg_catalog.to_jsonb(t.*), pg_catalog.to_jsonb('
-                'pg_catalog.jsonb_populate_record(t.*, %L)))', p->'becomes') END), ', ' ORDER BY n),
-        string_agg(format('SELECT c%1$s.part, c%1$s.differing FROM c%1$s', n),
-            ' UNION ALL ' ORDER BY n))
+        'r.part, r.rows, r.differing)), ''[]'') FROM (SELECT a.part, pg_catalog.count(*) AS rows, '
+        'pg_catalog.max(a.differing) AS differing FROM (%s) AS a GROUP BY a.part) AS r',
+        string_agg(bemi._with_sql(p, n), E',\n' ORDER BY n),
+        string_agg(format('SELECT r.part, r.differing FROM r%s AS r', n), ' UNION ALL ' ORDER BY n))
     FROM jsonb_array_elements(parts) WITH ORDINALITY x (p, n));
 END $$;
 COMMENT ON FUNCTION bemi._running_sql(jsonb) IS
-    'a step as one statement that tells what it wrote';
+    'parts that are one statement, as one that tells what it wrote';
 
--- Runs a step: number of the part → why it is not done. Triggers run under the caller's search_path.
+-- Rows of a part one after the other. It fails at the first that does not fit (BM001), or, where `each`, takes that one back,
+-- goes on, and leaves in the setting bemi_revert.unfit why those were that did not: number of the row → reason.
+CREATE OR REPLACE FUNCTION bemi._running_apart_sql(part jsonb, each boolean, side_effects boolean)
+RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    write text := bemi._write_sql(part, 'i.image OPERATOR(pg_catalog.->) ''was''', 'i.image OPERATOR(pg_catalog.->) ''becomes''');
+    rows text := format('FOR i IN SELECT j.image, j.number FROM pg_catalog.jsonb_array_elements(%L) WITH ORDINALITY AS j (image, number)',
+        part->'rows');
+BEGIN
+    IF NOT each THEN
+        RETURN bemi._do(format(E'DECLARE i record; differing pg_catalog.text; BEGIN\n%s LOOP\n%s INTO differing;\n'
+            'IF NOT FOUND OR differing OPERATOR(pg_catalog.<>) '''' THEN RAISE EXCEPTION USING ERRCODE = ''BM001''; END IF;'
+            '\nEND LOOP;\nEND', rows, write));
+    END IF;
+    RETURN bemi._do(format(E'DECLARE i record; differing pg_catalog.text; reason pg_catalog.text; before pg_catalog.jsonb;\n'
+        '  unfit pg_catalog.jsonb := ''{}'';\nBEGIN\n%1$s LOOP\nBEGIN\n'
+        'before := %2$s;\n%3$s INTO differing;\nreason := bemi._unfit(%4$L, FOUND::pg_catalog.int4, 1, differing);\n'
+        'IF reason IS NULL AND %5$s THEN reason := bemi._written_besides(before, 1); END IF;\n'
+        'IF reason IS NOT NULL THEN RAISE EXCEPTION USING ERRCODE = ''BM001'', MESSAGE = reason; END IF;\n'
+        'EXCEPTION WHEN OTHERS THEN\nIF bemi._is_fatal(SQLSTATE) THEN RAISE; END IF;\n'
+        'GET STACKED DIAGNOSTICS reason = PG_EXCEPTION_DETAIL;\n'
+        'unfit := pg_catalog.jsonb_set(unfit, ARRAY[i.number::pg_catalog.text], pg_catalog.to_jsonb(bemi._error_text(SQLERRM, reason)));'
+        '\nEND;\nEND LOOP;\nPERFORM pg_catalog.set_config(''bemi_revert.unfit'', unfit::pg_catalog.text, true);\nEND',
+        rows, CASE WHEN side_effects THEN 'NULL' ELSE 'bemi._rows_written()' END, write, part->>'kind', (NOT side_effects)::text));
+END $$;
+COMMENT ON FUNCTION bemi._running_apart_sql(jsonb, boolean, boolean) IS
+    'rows of a part one after the other, all or as far as they fit';
+
+-- Why what was written for a part is not what should have been; null where it is.
+CREATE OR REPLACE FUNCTION bemi._unfit(kind text, rows bigint, expected bigint, differing text)
+RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN CASE WHEN differing = '?' THEN 'a trigger has changed a row'
+        WHEN differing <> '' THEN format('a trigger has changed the row: %1$s'
+            ' (except_columns => ''{%1$s}'' leaves that to it)', differing)
+        WHEN rows IS NOT DISTINCT FROM expected THEN NULL
+        WHEN kind = 'insert' THEN 'a trigger or a policy has kept the row out'
+        ELSE 'the row is not as the change left it' END;
+END $$;
+COMMENT ON FUNCTION bemi._unfit(text, bigint, bigint, text) IS
+    'why what was written for a part is not what should have been';
+
+CREATE OR REPLACE FUNCTION bemi._error_text(message text, detail text)
+RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN concat_ws(': ', message, nullif(detail, ''));
+END $$;
+COMMENT ON FUNCTION bemi._error_text(text, text) IS 'an error as the reason of a conflict';
+
+-- Runs SQL that gives a json value, or none, under the caller's search_path, which triggers see too.
+CREATE OR REPLACE FUNCTION bemi._execute(sql text, caller_path text, gives boolean)
+RETURNS jsonb LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    result jsonb;
+BEGIN
+    PERFORM set_config('search_path', caller_path, true);
+    IF gives THEN
+        EXECUTE sql INTO result;
+    ELSE
+        EXECUTE sql;
+    END IF;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    RETURN result;
+END $$;
+COMMENT ON FUNCTION bemi._execute(text, text, boolean) IS
+    'runs SQL under the search_path of the caller';
+
+-- Runs parts that are one statement: number of the part → why it is not done.
 CREATE OR REPLACE FUNCTION bemi._run(parts jsonb, caller_path text)
 RETURNS jsonb LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    sql text := bemi._running_sql(parts);
-    results jsonb;
+    results jsonb := bemi._execute(bemi._running_sql(parts), caller_path, true);
 BEGIN
-    PERFORM set_config('search_path', caller_path, true);
-    EXECUTE sql INTO results;
-    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-    RETURN (SELECT coalesce(jsonb_object_agg(n, CASE
-            WHEN r->>2 IS NOT NULL THEN format('a trigger has changed the row: %s', r->>2)
-            WHEN p->>'kind' = 'insert' THEN 'a trigger or a policy has kept the row out'
-            ELSE 'the row is not as the change left it' END), '{}')
+    RETURN (SELECT coalesce(jsonb_object_agg(n, reason), '{}')
         FROM jsonb_array_elements(parts) WITH ORDINALITY x (p, n)
-        LEFT JOIN jsonb_array_elements(results) r ON (r->>0)::integer = n
-        WHERE r->>2 IS NOT NULL OR coalesce((r->>1)::bigint, 0) <> (p->>'rows')::bigint);
+        LEFT JOIN jsonb_array_elements(results) r ON (r->>0)::integer = n,
+            bemi._unfit(p->>'kind', coalesce((r->>1)::bigint, 0), (p->>'count')::bigint, r->>2) reason
+        WHERE reason IS NOT NULL);
 END $$;
 COMMENT ON FUNCTION bemi._run(jsonb, text) IS
     'does the parts of a step in one statement; gives what did not fit';
@@ -87,12 +135,12 @@ END $$;
 COMMENT ON FUNCTION bemi._set_constraints(text, text) IS
     'SET CONSTRAINTS ALL, under the search_path of the caller';
 
--- Errors that say nothing of a row: they end everything.
+-- Errors that say nothing of a row: they end everything. (XX000 is what output functions of some types raise.)
 CREATE OR REPLACE FUNCTION bemi._is_fatal(state text)
 RETURNS boolean LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (
-    SELECT "left"(state, 2) IN ('40', '53', '57', '58', 'XX') OR state = '55P03');
+    SELECT "left"(state, 2) IN ('40', '53', '57', '58') OR state IN ('55P03', '42501', 'XX001', 'XX002'));
 END $$;
 COMMENT ON FUNCTION bemi._is_fatal(text) IS
     'whether an error says nothing of a row, and ends everything';
@@ -101,9 +149,8 @@ COMMENT ON FUNCTION bemi._is_fatal(text) IS
 CREATE OR REPLACE FUNCTION bemi._singly(parts jsonb)
 RETURNS SETOF jsonb LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE WHEN jsonb_array_length(p->'ids') = 1 THEN p
-        ELSE p || jsonb_build_object('ids', jsonb_build_array(id), 'rows', 1, 'images',
-            jsonb_build_array(p->'images'->(i::integer - 1)), 'becomes',
-            CASE WHEN p->>'kind' <> 'delete' THEN p->'images'->(i::integer - 1) END) END
+        ELSE p || jsonb_build_object('ids', jsonb_build_array(id), 'count', 1, 'rows',
+            jsonb_build_array(p->'rows'->(i::integer - 1))) END
     FROM jsonb_array_elements(parts) WITH ORDINALITY x (p, n),
         jsonb_array_elements(p->'ids') WITH ORDINALITY y (id, i)
     ORDER BY n, i

@@ -38,7 +38,7 @@ END $$;
 COMMENT ON FUNCTION bemi._say_step(jsonb, jsonb) IS
     'says the context of a step, unless it was said last';
 
--- Steps are [{parts, context}, …], newest first. All of them: whether all fit and (unless `side_effects`) nothing else was written. Otherwise, and where `keep` is
+-- Steps are [{parts, apart, context}, …], newest first. All of them: whether all fit and (unless `side_effects`) nothing else was written. Otherwise, and where `keep` is
 -- false, nothing is left of them.
 CREATE OR REPLACE FUNCTION bemi._revert_all(steps jsonb[], caller_path text, side_effects boolean,
     keep boolean)
@@ -47,13 +47,16 @@ DECLARE
     step jsonb;
     said jsonb;
     before jsonb := bemi._rows_written();
-    rows bigint := (SELECT sum((p->>'rows')::bigint)
+    rows bigint := (SELECT sum((p->>'count')::bigint)
         FROM unnest(steps) s, jsonb_array_elements(s->'parts') p);
 BEGIN
     PERFORM bemi._set_constraints('DEFERRED', caller_path);
     FOREACH step IN ARRAY steps LOOP
         said := bemi._say_step(step->'context', said);
-        IF bemi._run(step->'parts', caller_path) <> '{}' THEN
+        IF (step->'apart')::boolean THEN
+            PERFORM bemi._execute(bemi._running_apart_sql(p, false, true), caller_path, false)
+            FROM jsonb_array_elements(step->'parts') p;
+        ELSIF bemi._run(step->'parts', caller_path) <> '{}' THEN
             RAISE EXCEPTION USING ERRCODE = 'BM001';
         END IF;
     END LOOP;
@@ -90,7 +93,7 @@ BEGIN
         unfit := bemi._run(parts, caller_path);
         IF NOT side_effects AND unfit = '{}' THEN
             reason := bemi._written_besides(before,
-                (SELECT sum((p->>'rows')::bigint) FROM jsonb_array_elements(parts) p)::bigint);
+                (SELECT sum((p->>'count')::bigint) FROM jsonb_array_elements(parts) p)::bigint);
         END IF;
         IF unfit = '{}' AND reason IS NULL THEN
             RETURN '{}';
@@ -105,7 +108,7 @@ BEGIN
             END IF;
             GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
             unfit := '{}';
-            reason := concat_ws(': ', SQLERRM, nullif(detail, ''));
+            reason := bemi._error_text(SQLERRM, detail);
     END;
     IF (SELECT count(*) FROM jsonb_array_elements(parts) p, jsonb_array_elements(p->'ids')) > 1 THEN
         RETURN bemi._attempt_singly(parts, CASE WHEN (SELECT
@@ -157,6 +160,32 @@ END $$;
 COMMENT ON FUNCTION bemi._attempt_singly(jsonb, jsonb, text, boolean) IS
     'does the parts of a step that failed as a whole';
 
+-- Rows of a part one after the other, as many as fit: id → why a change does not. First all of them at once, which takes one
+-- subtransaction and no more looks at what was written than one.
+CREATE OR REPLACE FUNCTION bemi._attempt_apart(part jsonb, caller_path text, side_effects boolean)
+RETURNS jsonb LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    before jsonb := bemi._rows_written();
+BEGIN
+    BEGIN
+        PERFORM bemi._execute(bemi._running_apart_sql(part, false, true), caller_path, false);
+        IF side_effects OR bemi._written_besides(before, (part->>'count')::bigint) IS NULL THEN
+            RETURN '{}';
+        END IF;
+        RAISE EXCEPTION USING ERRCODE = 'BM001';
+    EXCEPTION WHEN OTHERS THEN
+        IF bemi._is_fatal(SQLSTATE) THEN
+            RAISE;
+        END IF;
+    END;
+    PERFORM bemi._execute(bemi._running_apart_sql(part, true, side_effects), caller_path, false);
+    RETURN (SELECT coalesce(jsonb_object_agg(id, u.reason), '{}')
+        FROM jsonb_each(current_setting('bemi_revert.unfit')::jsonb) u (number, reason),
+            jsonb_array_elements_text(part->'ids'->(u.number::integer - 1)) id);
+END $$;
+COMMENT ON FUNCTION bemi._attempt_apart(jsonb, text, boolean) IS
+    'does the rows of a part one after the other, as many as fit; gives id → why a change does not';
+
 -- All steps, each as far as it fits: id → why a change does not; '' → what failed at the end. `keep`
 -- as above, and only where no conflict has turned up and (without `force`) there was none.
 CREATE OR REPLACE FUNCTION bemi._revert_each(steps jsonb[], caller_path text, conflicts jsonb,
@@ -165,6 +194,7 @@ RETURNS jsonb LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     known jsonb := conflicts;
     step jsonb;
+    part jsonb;
     said jsonb;
     before jsonb;
     at_end text;
@@ -172,7 +202,13 @@ BEGIN
     PERFORM bemi._set_constraints('DEFERRED', caller_path);
     FOREACH step IN ARRAY steps LOOP
         said := bemi._say_step(step->'context', said);
-        conflicts := conflicts || bemi._attempt(step->'parts', caller_path, side_effects);
+        IF (step->'apart')::boolean THEN
+            FOR part IN SELECT jsonb_array_elements(step->'parts') LOOP
+                conflicts := conflicts || bemi._attempt_apart(part, caller_path, side_effects);
+            END LOOP;
+        ELSE
+            conflicts := conflicts || bemi._attempt(step->'parts', caller_path, side_effects);
+        END IF;
     END LOOP;
     BEGIN
         before := bemi._rows_written();
@@ -212,9 +248,9 @@ BEGIN
         conflicts := conflicts || (SELECT coalesce(jsonb_object_agg(id, i->'conflict'), '{}')
             FROM unnest(step.items) i, jsonb_array_elements_text(i->'ids') id WHERE i ? 'conflict');
         IF step.parts <> '[]' THEN
-            steps := steps || jsonb_build_object('parts', step.parts, 'context',
-                CASE jsonb_typeof(said) WHEN 'object' THEN said ELSE '{}' END || bemi._reverting(
-                    selected_by, step.transaction_id, step.items, number));
+            steps := steps || jsonb_build_object('parts', step.parts, 'apart', step.apart, 'context',
+                CASE jsonb_typeof(said) WHEN 'object' THEN said ELSE '{}' END || bemi._reverting(selected_by,
+                    step.transaction_id, NOT step.apart AND cardinality(step.items) > 1, number));
         END IF;
     END LOOP;
 END $$;
@@ -227,9 +263,10 @@ CREATE OR REPLACE FUNCTION bemi._revert(selection text, selected_by jsonb, excep
     side_effects boolean, dry_run boolean, force boolean, caller_path text,
     OUT ids uuid[], OUT conflicts jsonb, OUT done boolean)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1
-SET lc_monetary = 'C' SET intervalstyle = 'postgres' SET xmloption = 'content' AS $$
+SET lc_monetary = 'C' SET datestyle = 'ISO' SET intervalstyle = 'postgres' SET xmloption = 'content' AS $$
 DECLARE
     work record;
+    guarded jsonb;
     said jsonb := bemi._said();
 BEGIN
     IF pg_current_xact_id_if_assigned() IS NOT NULL THEN
@@ -240,6 +277,7 @@ BEGIN
     LOOP
         SELECT * INTO work FROM bemi._work(selection, selected_by, except_columns, said, conflicts);
         ids := work.ids;
+        guarded := bemi._set_guards(work.steps, caller_path);
         done := work.conflicts = '{}' AND bemi._revert_all(work.steps, caller_path, side_effects,
             NOT dry_run);
         EXIT WHEN done;
@@ -250,6 +288,9 @@ BEGIN
         EXIT WHEN done OR NOT force OR conflicts ? '';
     END LOOP;
     done := done AND NOT dry_run;
+    IF done THEN
+        PERFORM bemi._execute(bemi._sequences_sql(name), caller_path, false) FROM bemi._grown(guarded) name;
+    END IF;
     PERFORM bemi._say(said);
 END $$;
 COMMENT ON FUNCTION bemi._revert(text, jsonb, text[], boolean, boolean, boolean, text) IS
