@@ -13,9 +13,9 @@ bool IsGateActive();
 // memory, disk full).
 void EnsureContext();
 
-// Between statements: where bemi.context was set after rows were written without any context,
-// writes it at once, so that it becomes theirs, as bemi.set_context promises, though nothing may be
-// written any more.
+// Between statements: where bemi.context was set, or a COMMIT has a context, after rows were
+// written without any, writes it at once, so that it becomes theirs, as bemi.set_context promises,
+// though nothing may be written any more.
 void EnsureLateContext();
 
 // Somebody else may be writing a context just now (pg_logical_emit_message): what is in force is

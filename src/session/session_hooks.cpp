@@ -96,13 +96,23 @@ void BeginQuery(QueryDesc* query) {
         BeginStatement(ClientText(query->sourceText, query->plannedstmt), query);
 }
 
+void BeginControl(Node* command, const StatementText& own) {
+    const bool is_transaction = IsA(command, TransactionStmt);
+    const TransactionStmtKind kind =
+        is_transaction ? castNode(TransactionStmt, command)->kind : TRANS_STMT_SAVEPOINT;
+    if (kind == TRANS_STMT_BEGIN || kind == TRANS_STMT_START)
+        BeginTransaction(own);
+    else
+        BeginEpilogue(own, kind == TRANS_STMT_COMMIT || kind == TRANS_STMT_PREPARE);
+}
+
 void BeginCommand(const PlannedStmt* statement, const char* text) {
     Node* const command = statement->utilityStmt;
     const StatementText own = ClientText(text, statement);
     const char* const prepared = PreparedName(command);
     if (IsA(command, TransactionStmt) || IsA(command, ConstraintsSetStmt)) {
         if (own.text != nullptr && IsTransactionState())
-            BeginEpilogue(own);
+            BeginControl(command, own);
     } else if (prepared != nullptr && own.text != nullptr && IsTransactionState()) {
         const PreparedStatement* entry = FetchPreparedStatement(prepared, true);
         const CachedPlanSource* source = entry != nullptr ? entry->plansource : nullptr;
@@ -189,8 +199,10 @@ void OnAnalyze(ParseState* state, Query* query, Jumble* jumble) {
 }
 
 void OnTransaction(XactEvent event, void*) {
-    if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+    if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE) {
         NoteTransactionEnd();
+        ForgetTransaction();
+    }
 }
 
 template <typename Hook>
