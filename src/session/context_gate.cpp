@@ -8,6 +8,7 @@
 #include "bemi/wire.hpp"
 #include "context_gate.hpp"
 #include "context_pieces.hpp"
+#include "emit_calls.hpp"
 #include "in_force.hpp"
 #include "json_members.hpp"
 #include "session_facts.hpp"
@@ -21,8 +22,9 @@ namespace {
 
 constexpr std::string_view kNone = "{}";
 
-std::uint64_t settled_version = 0;   // of context_version, when EnsureContext was done last
-bool wrote_without_context = false;  // rows, since the transaction began
+std::uint64_t settled_version = 0;           // of context_version, when EnsureContext was done last
+bool wrote_without_context = false;          // rows, since the transaction began
+XLogRecPtr message_end = InvalidXLogRecPtr;  // of our last one, in the write-ahead log
 
 JsonStream MakeStream() {
     JsonStream stream;
@@ -114,6 +116,7 @@ std::string_view BuildContext() {
 
 void Log(std::string_view context) {
     LogTransactionalMessage(wire::kContextPrefix, context.data(), context.size());
+    message_end = XactLastRecEnd;
     SetContextInForce(context, StatementComments());
 }
 
@@ -169,18 +172,21 @@ std::string_view CurrentContext() {
 // A parallel operation can take no transaction id.
 bool CanWrite() {
     return IsGateActive() && !XactReadOnly && !RecoveryInProgress() &&
-           !(IsInParallelMode() && !TransactionIdIsValid(GetCurrentTransactionIdIfAny()));
+           !(IsInParallelMode() && !TransactionIdIsValid(GetCurrentTransactionIdIfAny())) &&
+           TransactionIsDecoded();
 }
 
 }  // namespace
 
 bool IsGateActive() {
-    return XLogLogicalInfoActive() && !am_walsender && MyBackendType == B_BACKEND;
+    return MayBeDecoded() && !am_walsender && MyBackendType == B_BACKEND;
 }
 
 void EnsureContext() {
-    if (settled_version == context_version || !CanWrite())
+    if ((settled_version == context_version && !MayEmit()) || !CanWrite())
         return;
+    if (MayHaveEmitted(message_end))
+        ForgetAllContexts();
     WithScratch([] { LogIfDifferent(CurrentContext()); });
     wrote_without_context |= CurrentContextInForce().state == ContextInForce::State::kNone;
     settled_version = context_version;

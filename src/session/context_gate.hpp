@@ -4,8 +4,8 @@
 
 namespace bemi {
 
-// Whether this is a session whose changes are decoded: a client's, in a server with wal_level
-// logical.
+// Whether this is a session whose changes are decoded, or may be before its statement has ended: a
+// client's, in a server with wal_level logical, or from 19 on replica.
 bool IsGateActive();
 
 // Sees to it that the context of what is written next is in force. To be called before each row;

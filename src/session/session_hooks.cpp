@@ -9,6 +9,7 @@
 //   parse analysis    where a statement stands in its text, which queries that rules add don't know
 
 #include "context_gate.hpp"
+#include "emit_calls.hpp"
 #include "in_force.hpp"
 #include "plan_gate.hpp"
 #include "session_hooks.hpp"
@@ -126,15 +127,25 @@ void BeginCommand(const PlannedStmt* statement, const char* text) {
     }
 }
 
+// Whether the query's rows become a table that is decoded.
+bool MakesTable(const QueryDesc* query) {
+    return query->dest->mydest == DestIntoRel && into_command != nullptr && IsGateActive();
+}
+
 void OnExecutorStart(QueryDesc* query, int flags) {
+    const PlanStart start = BeginPlanStart();
     if (previous_start != nullptr)
         previous_start(query, flags);
     else
         standard_ExecutorStart(query, flags);
+    EndPlanStart(start, query);
     if ((flags & EXEC_FLAG_EXPLAIN_ONLY) != 0 || !IsGateActive())
         return;
-    if (query->operation == CMD_SELECT && query->estate->es_auxmodifytables == NIL)
+    if (query->operation == CMD_SELECT && query->estate->es_auxmodifytables == NIL) {
+        if (MayEmit() && MakesTable(query))
+            GuardRows(query);
         return;
+    }
     GuardPlan(query);
     // The application's name may have changed without our knowing.
     if (IncludesSession())
@@ -143,8 +154,7 @@ void OnExecutorStart(QueryDesc* query, int flags) {
 
 void OnExecutorRun(const RunArguments& run) {
     BeginQuery(run.query);
-    const bool makes_table =
-        run.query->dest->mydest == DestIntoRel && into_command != nullptr && IsGateActive();
+    const bool makes_table = MakesTable(run.query);
     OneDeeper([&] {
         if (makes_table)
             EnsureContext();
@@ -187,8 +197,10 @@ void OnObjectAccess(ObjectAccessType access, Oid class_id, Oid object, int sub_i
     if (previous_object_access != nullptr)
         previous_object_access(access, class_id, object, sub_id, argument);
     if (access == OAT_FUNCTION_EXECUTE && (object == kEmitText || object == kEmitBytes) &&
-        IsGateActive() && IsTransactionState())
+        IsGateActive() && IsTransactionState()) {
+        NoteEmitCall();
         NoteForeignContext();
+    }
 }
 
 void OnAnalyze(ParseState* state, Query* query, Jumble* jumble) {
@@ -202,6 +214,8 @@ void OnTransaction(XactEvent event, void*) {
     if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE) {
         NoteTransactionEnd();
         ForgetTransaction();
+        if (depth == 0)
+            ForgetEmitCalls();
     }
 }
 
