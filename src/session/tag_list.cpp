@@ -16,9 +16,10 @@ bool IsOneOf(std::string_view bytes, char c) {
 bool IsAlphanumeric(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
-// What percent-encoding leaves as it is, the percent sign, and a blank's plus.
+// What percent-encoding leaves as it is (Python's, the slash), the percent sign, and a blank's
+// plus.
 bool IsKeyByte(char c) {
-    return IsAlphanumeric(c) || IsOneOf("%+-_.~!()", c);
+    return IsAlphanumeric(c) || IsOneOf("%+-_.~!()/", c);
 }
 bool IsBareByte(char c) {
     return IsAlphanumeric(c) || IsOneOf("+-_.", c);

@@ -6,7 +6,7 @@
 //
 //   list    = tag *("," tag)                 blanks around each; one whole quoted tag at least
 //   tag     = key "=" value
-//   key     = 1*(letter / digit / any of % + - _ . ~ ! ( ))
+//   key     = 1*(letter / digit / any of % + - _ . ~ ! ( ) /)
 //   value   = "'" *byte "'"                  closed by a quote with a comma or the end behind it
 //           / 1*(letter / digit / any of + - _ .)      a number or a truth value, as Python has it
 //
