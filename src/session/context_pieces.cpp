@@ -87,6 +87,7 @@ bool ContextPieces::EndMember(std::size_t start, std::size_t key_size) {
         text_.Rewind(start);
         return false;
     }
+    Split();
     Push(start, key_size, text_.length() - start);
     if (KeyOf(members_[member_count_ - 1]) == DroppedKey()) {
         member_count_--;
@@ -105,13 +106,34 @@ bool ContextPieces::EndContext(std::size_t start, bool trusted) {
     if (IsNoContext(context))
         return true;
     if (!IsJsonObject(context)) {
+        sole_size_ = 0;
         value_start_ = start;
         value_size_ = context.size();
         first_member_ = member_count_;
         return true;
     }
+    if (IsEmpty() && member_count_ == 0 && context.find(DroppedKey()) == std::string_view::npos) {
+        sole_start_ = start;
+        sole_size_ = context.size();
+        return true;
+    }
+    Split();
+    AddMembers(context, trusted);
+    return true;
+}
+
+void ContextPieces::Split() {
+    if (sole_size_ == 0)
+        return;
+    const std::string_view object = {text_.view().data() + sole_start_, sole_size_};
+    sole_size_ = 0;
+    AddMembers(object, true);
+}
+
+// Of an object in text_.
+void ContextPieces::AddMembers(std::string_view object, bool trusted) {
     JsonMember member;
-    for (JsonMembers members(context); members.Next(&member);) {
+    for (JsonMembers members(object); members.Next(&member);) {
         if (member.key != DroppedKey())
             Push(static_cast<std::size_t>(member.text.data() - text_.data()), member.key.size(),
                  member.text.size());
@@ -120,7 +142,6 @@ bool ContextPieces::EndContext(std::size_t start, bool trusted) {
         else
             Drop(wire::kDropped, "only the server writes it");
     }
-    return true;
 }
 
 bool ContextPieces::Add(std::string_view context, bool trusted) {
@@ -130,7 +151,8 @@ bool ContextPieces::Add(std::string_view context, bool trusted) {
     return EndContext(start, trusted);
 }
 
-ContextPieces::Mark ContextPieces::mark() const {
+ContextPieces::Mark ContextPieces::mark() {
+    Split();
     return {member_count_, text_.length(), dropped_count_,
             dropped_count_ > 0 ? dropped_.length() : 0};
 }
@@ -235,6 +257,9 @@ void ContextPieces::RemoveReplacedByHash() {
 }
 
 void ContextPieces::Limit(std::size_t first, std::size_t limit) {
+    if (text_.length() <= limit)  // then its members are, too
+        return;
+    Split();
     RemoveReplaced();
     first = first > first_member_ ? first : first_member_;
     std::size_t total = 0;
@@ -255,6 +280,11 @@ void ContextPieces::Limit(std::size_t first, std::size_t limit) {
 }
 
 void ContextPieces::Write(JsonStream& out) {
+    if (sole_size_ > 0 && dropped_count_ == 0) {
+        out.Append(text_.view().data() + sole_start_, sole_size_);
+        return;
+    }
+    Split();
     RemoveReplaced();
     const std::size_t start = out.length();
     auto next = [&out, start] { out.Put(out.length() == start ? '{' : ','); };

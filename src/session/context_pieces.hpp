@@ -41,7 +41,7 @@ class ContextPieces {
         std::size_t dropped;
         std::size_t dropped_text;
     };
-    Mark mark() const;
+    Mark mark();
     void ForgetSince(const Mark& mark);
 
     // Drops members, the largest first, until those that came since `first` take `limit` bytes at
@@ -50,7 +50,8 @@ class ContextPieces {
 
     // Whether there is nothing to write: no context, and nothing that was left out.
     bool IsEmpty() const {
-        return member_count_ == first_member_ && value_size_ == 0 && dropped_count_ == 0;
+        return sole_size_ == 0 && member_count_ == first_member_ && value_size_ == 0 &&
+               dropped_count_ == 0;
     }
     // Writes the context at the end of `out`; nothing for none.
     void Write(JsonStream& out);
@@ -65,6 +66,8 @@ class ContextPieces {
     std::string_view KeyOf(const Member& member) const {
         return {text_.view().data() + member.start, member.key_size};
     }
+    void Split();
+    void AddMembers(std::string_view object, bool trusted);
     void Push(std::size_t start, std::size_t key_size, std::size_t size);
     bool BeginDropped();
     void DropMember(Member* member, const char* reason);
@@ -78,6 +81,9 @@ class ContextPieces {
     Member* members_ = nullptr;
     std::size_t member_count_ = 0;
     std::size_t member_room_ = 0;
+    // An object that is all there is so far, as most are: taken apart once there is more.
+    std::size_t sole_start_ = 0;
+    std::size_t sole_size_ = 0;
     std::size_t dropped_count_ = 0;
     std::size_t first_member_ = 0;  // those before it were replaced by a context that is no object
     // That context, which counts where nothing came since.

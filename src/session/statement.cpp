@@ -26,13 +26,14 @@ unsigned gathered_sources = kNothing;
 std::uint64_t gathered_version = 0;  // of the comments of a message
 JsonStream query;
 
+bool is_prepared = false;
+
 void Init(JsonStream* stream, bool ascii_only) {
     stream->Init(SessionMemory(), ascii_only);
     stream->SetLimit(JsonStream::kMaxLength);
 }
 
 void Prepare() {
-    static bool is_prepared = false;
     if (is_prepared)
         return;
     Init(&comments, !SessionEncoding().is_utf8());
@@ -91,11 +92,8 @@ void TakeComments(const StatementText& statement, unsigned sources) {
         ForgetComments();
 }
 
-// Writes the context in a statement's own comments at the end of `out`.
-void ReadOwn(JsonStream& out, const StatementText& statement) {
-    const std::string_view now = CommentsOf(statement);
-    if (now.empty())
-        return;
+// Writes the context in gathered comments at the end of `out`.
+void ReadInto(JsonStream& out, std::string_view now) {
     ContextPieces pieces(out.ascii_only());
     ReadComments(pieces, now, CurrentSessionSettings().comments);
     pieces.Write(out);
@@ -156,9 +154,12 @@ void BeginExecute(const StatementText& prepared, const StatementText& statement)
 }
 
 void BeginTransaction(const StatementText& statement) {
-    Prepare();
     ForgetTransaction();
-    ReadOwn(of_begin, statement);
+    const std::string_view now = CommentsOf(statement);
+    if (now.empty())
+        return;
+    Prepare();
+    ReadInto(of_begin, now);
     if (of_begin.length() == 0)
         return;
     comments_changes++;
@@ -167,18 +168,21 @@ void BeginTransaction(const StatementText& statement) {
 
 void ForgetTransaction() {
     has_commit = false;
-    if (of_begin.length() == 0)
+    if (!is_prepared || of_begin.length() == 0)
         return;
     of_begin.Clear();
     comments_changes++;
 }
 
 void BeginEpilogue(const StatementText& statement, bool commits) {
+    const std::string_view now = CommentsOf(statement);
+    if (now.empty())
+        return;
     Prepare();
     JsonStream own;
     own.Init(CurrentMemoryContext, comments.ascii_only());
     own.SetLimit(JsonStream::kMaxLength);
-    ReadOwn(own, statement);
+    ReadInto(own, now);
     if (own.length() == 0)
         return;
     ForgetComments();

@@ -80,6 +80,16 @@ Bounds BoundsOf(const StatementText& statement, std::string_view text) {
     return {StartOf(statement, text, location), end < text.size() ? end : text.size()};
 }
 
+struct PutComment {
+    JsonStream* out;
+
+    void operator()(std::string_view comment) const {
+        CHECK_FOR_INTERRUPTS();
+        out->Append(comment);
+        out->Put('\0');
+    }
+};
+
 // Between "Bemi " and " Bemi", whatever white space is around; false where the comment is none of
 // these.
 bool BemiContent(std::string_view comment, std::string_view* json) {
@@ -190,38 +200,7 @@ void GatherComments(JsonStream& out, const StatementText& statement) {
     const std::string_view own = First(text, bounds.end);
     const bool has_none = own.find("/*", bounds.start) == std::string_view::npos;
     ForEachComment(text, has_none ? bounds.end : bounds.start, bounds.end, BackslashesEscape(),
-                   [&out](std::string_view comment) {
-                       CHECK_FOR_INTERRUPTS();
-                       out.Append(comment);
-                       out.Put('\0');
-                   });
-}
-
-// What stands in front of the first statement or behind the last one.
-static void GatherShared(JsonStream& out, std::string_view text) {
-    auto put = [&out, text](const Lexed& comment) {
-        out.Append(text.data() + comment.start + 2, comment.end - comment.start - 4);
-        out.Put('\0');
-    };
-    std::size_t last = 0;  // behind the last of what is neither comment nor semicolon
-    bool is_front = true;
-    CommentLexer lexer(text, 0, BackslashesEscape());
-    for (Lexed piece = lexer.Next(); piece.kind != LexedKind::kEnd; piece = lexer.Next()) {
-        CHECK_FOR_INTERRUPTS();
-        if (piece.kind == LexedKind::kOther) {
-            last = piece.end;
-            is_front = false;
-        } else if (is_front && piece.kind == LexedKind::kBlockComment) {
-            put(piece);
-        }
-    }
-    if (is_front)
-        return;
-    CommentLexer behind(text, last, BackslashesEscape());
-    for (Lexed piece = behind.Next(); piece.kind != LexedKind::kEnd; piece = behind.Next()) {
-        if (piece.kind == LexedKind::kBlockComment)
-            put(piece);
-    }
+                   PutComment{&out});
 }
 
 SharedComments SharedCommentsOf(const StatementText& statement) {
@@ -236,7 +215,7 @@ SharedComments SharedCommentsOf(const StatementText& statement) {
             shared.Init(SessionMemory(), false);
         shared.Clear();
         if (text.find("/*") != std::string_view::npos)
-            GatherShared(shared, text);
+            ForEachSharedComment(text, BackslashesEscape(), PutComment{&shared});
         progress.has_shared = true;
     }
     return {shared.view(), shared.length() > 0 ? version : 0};
