@@ -131,6 +131,25 @@ void CheckStatement(std::string_view text, std::size_t location, bool backslashe
     });
 }
 
+// What all statements share: comments with nothing but comments and semicolons before them, or
+// behind them, each once.
+void CheckShared(std::string_view text, const std::vector<Lexed>& pieces, bool backslashes) {
+    std::string expected;
+    for (std::size_t i = 0; i < pieces.size(); i++) {
+        if (pieces[i].kind != LexedKind::kBlockComment)
+            continue;
+        const std::vector<Lexed> before(pieces.begin(), pieces.begin() + static_cast<long>(i));
+        const std::vector<Lexed> after(pieces.begin() + static_cast<long>(i), pieces.end());
+        if (Count(before, LexedKind::kOther) == 0 || Count(after, LexedKind::kOther) == 0)
+            expected += std::string(bemi::CommentContent(text, pieces[i])) + "*/";
+    }
+    std::string shared;
+    bemi::ForEachSharedComment(text, backslashes, [&](std::string_view comment) {
+        shared += std::string(comment) + "*/";
+    });
+    Require(shared == expected);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -143,6 +162,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     CheckWithoutComments(text, pieces, backslashes);
     CheckFromPieces(text, pieces, backslashes);
     CheckAsData(text);
+    CheckShared(text, pieces, backslashes);
     CheckStatement(text, (data[0] >> 1) % (text.size() + 1), backslashes);
     return 0;
 }

@@ -35,6 +35,8 @@ inline constexpr char kLast[] = "last";
 
 // The key of a context under which the session library tells what the server knows of a session.
 inline constexpr char kSession[] = "session";
+// The key of a context under which it names what it had to leave out of it.
+inline constexpr char kDropped[] = "bemi_dropped";
 
 // Fuzzers have a smaller one, which their inputs can reach.
 #ifndef BEMI_MAX_JSONB_BYTES

@@ -47,21 +47,22 @@ class CommentLexer {
     bool backslash_escapes_;
 };
 
+inline std::string_view CommentContent(std::string_view text, const Lexed& comment) {
+    return {text.data() + comment.start + 2, comment.end - comment.start - 4};
+}
+
 // Calls `visit` with the content of each block comment that belongs to the statement in the bytes
 // [start, end) of `text`, in order: those inside, which begin behind the semicolon before it, and
 // those behind its own semicolon where nothing but comments follows.
 template <typename Visit>
 void ForEachComment(std::string_view text, std::size_t start, std::size_t end,
                     bool backslash_escapes, Visit visit) {
-    auto content = [text](const Lexed& comment) {
-        return std::string_view(text.data() + comment.start + 2, comment.end - comment.start - 4);
-    };
     CommentLexer lexer(text, start, backslash_escapes);
     std::size_t own_end = start;
     Lexed piece = lexer.Next();
     while (piece.kind != LexedKind::kEnd && piece.start < end) {
         if (piece.kind == LexedKind::kBlockComment)
-            visit(content(piece));
+            visit(CommentContent(text, piece));
         own_end = piece.end;
         piece = lexer.Next();
     }
@@ -72,7 +73,30 @@ void ForEachComment(std::string_view text, std::size_t start, std::size_t end,
     CommentLexer behind(text, own_end, backslash_escapes);
     while ((piece = behind.Next()).kind != LexedKind::kEnd) {
         if (piece.kind == LexedKind::kBlockComment)
-            visit(content(piece));
+            visit(CommentContent(text, piece));
+    }
+}
+
+// The same for the comments of a message of several statements that stand in front of the first, or
+// behind the last one, with or without a semicolon between them.
+template <typename Visit>
+void ForEachSharedComment(std::string_view text, bool backslash_escapes, Visit visit) {
+    CommentLexer lexer(text, 0, backslash_escapes);
+    Lexed piece = lexer.Next();
+    for (; piece.kind == LexedKind::kBlockComment || piece.kind == LexedKind::kSemicolon;
+         piece = lexer.Next()) {
+        if (piece.kind == LexedKind::kBlockComment)
+            visit(CommentContent(text, piece));
+    }
+    std::size_t last = text.size();
+    for (; piece.kind != LexedKind::kEnd; piece = lexer.Next()) {
+        if (piece.kind == LexedKind::kOther)
+            last = piece.end;
+    }
+    CommentLexer behind(text, last, backslash_escapes);
+    while ((piece = behind.Next()).kind != LexedKind::kEnd) {
+        if (piece.kind == LexedKind::kBlockComment)
+            visit(CommentContent(text, piece));
     }
 }
 
