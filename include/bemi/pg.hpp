@@ -169,6 +169,24 @@ inline void UpdateProgress(LogicalDecodingContext* ctx, bool skipped_transaction
 #endif
 }
 
+// Whether what a statement writes may be decoded. From 19 on, decoding can begin while it runs,
+// with the first slot, for transactions that have no id yet.
+inline bool MayBeDecoded() {
+#if PG_VERSION_NUM >= 190000
+    return XLogStandbyInfoActive();
+#else
+    return XLogLogicalInfoActive();
+#endif
+}
+// Whether what this transaction writes is decoded, which stays so from now on.
+inline bool TransactionIsDecoded() {
+#if PG_VERSION_NUM >= 190000
+    if (!XLogLogicalInfoActive())
+        (void)GetCurrentTransactionId();
+#endif
+    return XLogLogicalInfoActive();
+}
+
 // Writes a logical message that becomes visible with the transaction.
 inline void LogTransactionalMessage(const char* prefix, const char* message, std::size_t size) {
 #if PG_VERSION_NUM >= 170000

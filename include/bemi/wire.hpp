@@ -35,6 +35,8 @@ inline constexpr char kLast[] = "last";
 
 // The key of a context under which the session library tells what the server knows of a session.
 inline constexpr char kSession[] = "session";
+// The key of a context under which it names what it had to leave out of it.
+inline constexpr char kDropped[] = "bemi_dropped";
 
 // Values that jsonb refuses to hold: more bytes in an array or object than a JEntry can tell
 // (jsonb.h), or more elements or members than its parser can gather in one allocation of 1 GB,

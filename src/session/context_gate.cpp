@@ -7,8 +7,10 @@
 #include "bemi/text.hpp"
 #include "bemi/wire.hpp"
 #include "context_gate.hpp"
-#include "context_merge.hpp"
+#include "context_pieces.hpp"
+#include "emit_calls.hpp"
 #include "in_force.hpp"
+#include "json_members.hpp"
 #include "session_facts.hpp"
 #include "session_settings.hpp"
 #include "session_state.hpp"
@@ -20,12 +22,9 @@ namespace {
 
 constexpr std::string_view kNone = "{}";
 
-// Where the key "session" must come through, the rest may not be so large or deep that a decoder
-// would refuse the whole: the default of its max_context_size.
-constexpr std::size_t kMaxWithSession = 1u << 20;
-
-std::uint64_t settled_version = 0;   // of context_version, when EnsureContext was done last
-bool wrote_without_context = false;  // rows, since the transaction began
+std::uint64_t settled_version = 0;           // of context_version, when EnsureContext was done last
+bool wrote_without_context = false;          // rows, since the transaction began
+XLogRecPtr message_end = InvalidXLogRecPtr;  // of our last one, in the write-ahead log
 
 JsonStream MakeStream() {
     JsonStream stream;
@@ -46,46 +45,78 @@ std::string_view SettingContext(const SessionSettings& settings) {
     }
     canonical.Clear();
     const std::string_view text = settings.context != nullptr ? settings.context : "";
-    const char* error = text.empty() ? nullptr
-                                     : WriteCanonicalContext(canonical, text, SessionEncoding(),
-                                                             JsonStream::kMaxLength);
-    if (error != nullptr)
-        ereport(DEBUG1, (errmsg("bemi_session: ignored bemi.context: %s", error)));
+    if (!text.empty()) {
+        ContextPieces pieces(canonical.ascii_only());
+        pieces.Begin();
+        const char* error =
+            WriteCanonicalContext(pieces.text(), text, SessionEncoding(), kMaxPieces);
+        if (error == nullptr && !pieces.EndContext(0, false))
+            error = "it is too large";
+        if (error != nullptr)
+            pieces.Drop("bemi.context", error);
+        pieces.Write(canonical);
+    }
     changes = settings.context_changes;
     return canonical.view();
 }
 
-// Whether the decoder's limits leave room for the key "session" beside it.
-bool FitsWithSession(std::string_view context) {
-    if (context.size() > kMaxWithSession - 4 * kMaxQueryText - 16384)
-        return false;
-    if (context.empty() || context[0] != '[')
-        return true;
+// Why there may be no such value beside the key "session"; nullptr if there may.
+const char* ProblemWithSession(std::string_view context) {
+    if (context.empty() || IsJsonObject(context))
+        return nullptr;
+    if (context.size() > kMaxWithSession)
+        return "there is no room for it";
     JsonStream scratch = MakeStream();
-    return WriteCheckedJson(scratch, context, wire::kMaxContextDepth - 1) == nullptr;
+    return WriteCheckedJson(scratch, context, wire::kMaxContextDepth - 1);
+}
+
+// What the application says, in all ways; the strongest last.
+void WriteApplicationContext(JsonStream& out, bool with_session) {
+    const std::string_view setting = SettingContext(CurrentSessionSettings());
+    const std::string_view comments = StatementComments();
+    const std::string_view begin = comments.empty() ? TransactionComments() : std::string_view();
+    if (!with_session && (setting.empty() || (comments.empty() && begin.empty()))) {
+        for (const std::string_view only : {begin, setting, comments})
+            out.Append(only);
+        return;
+    }
+    ContextPieces pieces(out.ascii_only());
+    bool all_fit = true;
+    for (const std::string_view context : {begin, setting, comments}) {
+        all_fit &= context.size() <= kMaxWithSession;
+        if (!pieces.Add(context, true))
+            pieces.Drop("context", "there is no room for it");
+    }
+    // One that is larger by itself is meant to be: then the decoder's max_context_size is, too.
+    if (with_session || all_fit)
+        pieces.Limit(0, kMaxWithSession);
+    pieces.Write(out);
+    const char* problem = with_session ? ProblemWithSession(out.view()) : nullptr;
+    if (problem == nullptr)
+        return;
+    out.Clear();
+    ContextPieces rest(out.ascii_only());
+    rest.Drop("context", problem);
+    rest.Write(out);
 }
 
 // The context of what is written now, allocated in the current memory context; empty for none.
 std::string_view BuildContext() {
     const SessionSettings settings = CurrentSessionSettings();
-    JsonStream context = MakeStream();
-    WriteMerged(context, SettingContext(settings), StatementComments());
+    JsonStream application = MakeStream();
+    WriteApplicationContext(application, settings.include != 0);
     if (settings.include == 0)
-        return context.view();
-    std::string_view application = context.view();
-    if (!FitsWithSession(application)) {
-        ereport(DEBUG1, (errmsg("bemi_session: ignored a context that is too large")));
-        application = {};
-    }
+        return application.view();
     JsonStream facts = MakeStream();
     WriteSessionFacts(facts, settings.include, StatementQuery());
     JsonStream whole = MakeStream();
-    WriteWithMember(whole, application, wire::kSession, facts.view());
+    WriteWithMember(whole, application.view(), wire::kSession, facts.view());
     return whole.view();
 }
 
 void Log(std::string_view context) {
     LogTransactionalMessage(wire::kContextPrefix, context.data(), context.size());
+    message_end = XactLastRecEnd;
     SetContextInForce(context, StatementComments());
 }
 
@@ -141,18 +172,21 @@ std::string_view CurrentContext() {
 // A parallel operation can take no transaction id.
 bool CanWrite() {
     return IsGateActive() && !XactReadOnly && !RecoveryInProgress() &&
-           !(IsInParallelMode() && !TransactionIdIsValid(GetCurrentTransactionIdIfAny()));
+           !(IsInParallelMode() && !TransactionIdIsValid(GetCurrentTransactionIdIfAny())) &&
+           TransactionIsDecoded();
 }
 
 }  // namespace
 
 bool IsGateActive() {
-    return XLogLogicalInfoActive() && !am_walsender && MyBackendType == B_BACKEND;
+    return MayBeDecoded() && !am_walsender && MyBackendType == B_BACKEND;
 }
 
 void EnsureContext() {
-    if (settled_version == context_version || !CanWrite())
+    if ((settled_version == context_version && !MayEmit()) || !CanWrite())
         return;
+    if (MayHaveEmitted(message_end))
+        ForgetAllContexts();
     WithScratch([] { LogIfDifferent(CurrentContext()); });
     wrote_without_context |= CurrentContextInForce().state == ContextInForce::State::kNone;
     settled_version = context_version;
@@ -162,7 +196,8 @@ void EnsureLateContext() {
     if (!wrote_without_context)
         return;
     const char* context = CurrentSessionSettings().context;
-    if (context == nullptr || *context == '\0' || !IsTransactionState() ||
+    const bool has_setting = context != nullptr && *context != '\0';
+    if (!(has_setting || HasCommitComments()) || !IsTransactionState() ||
         IsAbortedTransactionBlockState() ||
         CurrentContextInForce().state != ContextInForce::State::kNone)
         return;

@@ -4,8 +4,8 @@
 
 namespace bemi {
 
-// Whether this is a session whose changes are decoded: a client's, in a server with wal_level
-// logical.
+// Whether this is a session whose changes are decoded, or may be before its statement has ended: a
+// client's, in a server with wal_level logical, or from 19 on replica.
 bool IsGateActive();
 
 // Sees to it that the context of what is written next is in force. To be called before each row;
@@ -13,9 +13,9 @@ bool IsGateActive();
 // memory, disk full).
 void EnsureContext();
 
-// Between statements: where bemi.context was set after rows were written without any context,
-// writes it at once, so that it becomes theirs, as bemi.set_context promises, though nothing may be
-// written any more.
+// Between statements: where bemi.context was set, or a COMMIT has a context, after rows were
+// written without any, writes it at once, so that it becomes theirs, as bemi.set_context promises,
+// though nothing may be written any more.
 void EnsureLateContext();
 
 // Somebody else may be writing a context just now (pg_logical_emit_message): what is in force is

@@ -15,7 +15,8 @@ namespace {
 struct Entry {
     int level;  // of nested transactions; 1 is the transaction itself
     bool is_known;
-    char* text;  // and the comments behind it
+    bool is_known_below;  // false: none of the entries below is known, which stays so
+    char* text;           // and the comments behind it
     std::size_t length;
     std::size_t comments_length;
     std::size_t room;
@@ -46,6 +47,7 @@ Entry* EntryOfThisLevel() {
     Entry* const entry = &entries[count++];
     entry->level = level;
     entry->is_known = false;
+    entry->is_known_below = true;
     return entry;
 }
 
@@ -119,6 +121,14 @@ void SetContextInForce(std::string_view text, std::string_view comments) {
 void ForgetContextInForce() {
     EntryOfThisLevel()->is_known = false;
     ContextMayDiffer();
+}
+
+void ForgetAllContexts() {
+    Entry* const top = EntryOfThisLevel();
+    top->is_known = false;
+    for (Entry* entry = top; entry > entries && entry->is_known_below; entry--)
+        entry[-1].is_known = false;
+    top->is_known_below = false;
 }
 
 void RegisterInForceCallbacks() {

@@ -24,6 +24,9 @@ ContextInForce CurrentContextInForce();
 // In the current subtransaction, from here on.
 void SetContextInForce(std::string_view text, std::string_view comments);
 void ForgetContextInForce();
+// The same of all that were written before, in whatever subtransaction: they don't come back when
+// this one is rolled back.
+void ForgetAllContexts();
 
 // Follows the ends of transactions and subtransactions; registered when the library is loaded.
 void RegisterInForceCallbacks();

@@ -17,7 +17,7 @@ struct Gate {
     Gate** link;
     MemoryContextCallback callback;
 };
-Gate* gates = nullptr;  // innermost query first
+Gate* gates = nullptr;  // the one that was passed last first
 
 void Unlink(void* argument) {
     Gate* const gate = static_cast<Gate*>(argument);
@@ -26,12 +26,29 @@ void Unlink(void* argument) {
         gate->next->link = gate->link;
 }
 
+void Link(Gate* gate) {
+    gate->next = gates;
+    gate->link = &gates;
+    if (gates != nullptr)
+        gates->link = &gate->next;
+    gates = gate;
+}
+
+// The one that is passed now is looked for next: a statement may have as many as WITH has queries.
+void MoveToFront(Gate* gate) {
+    if (gate == gates)
+        return;
+    Unlink(gate);
+    Link(gate);
+}
+
 TupleTableSlot* PassGate(PlanState* node) {
-    const Gate* gate = gates;
+    Gate* gate = gates;
     while (gate != nullptr && gate->node != node)
         gate = gate->next;
     if (gate == nullptr)
         elog(ERROR, "no gate for a plan node");
+    MoveToFront(gate);
     TupleTableSlot* const slot = gate->fetch(node);
     if (!TupIsNull(slot))
         EnsureContext();
@@ -43,22 +60,25 @@ void PutGate(PlanState* node, MemoryContext memory) {
     if (node->ExecProcNodeReal == PassGate)
         return;
     Gate* const gate = static_cast<Gate*>(MemoryContextAllocZero(memory, sizeof(Gate)));
-    *gate = {node, node->ExecProcNodeReal, gates, &gates, {}};
+    gate->node = node;
+    gate->fetch = node->ExecProcNodeReal;
+    Link(gate);
     gate->callback.func = Unlink;
     gate->callback.arg = gate;
     MemoryContextRegisterResetCallback(memory, &gate->callback);
-    if (gates != nullptr)
-        gates->link = &gate->next;
-    gates = gate;
     node->ExecProcNodeReal = PassGate;
+}
+
+// As RelationIsLogicallyLogged, of a server that decodes.
+bool IsDecoded(Relation relation) {
+    const char kind = relation->rd_rel->relkind;
+    return (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE) &&
+           RelationNeedsWAL(relation) && !IsCatalogRelation(relation);
 }
 
 bool WritesDecodedTable(const ModifyTableState* modify) {
     for (int i = 0; i < modify->mt_nrels; i++) {
-        const Relation relation = modify->resultRelInfo[i].ri_RelationDesc;
-        const char kind = relation->rd_rel->relkind;
-        if ((kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE) &&
-            RelationIsLogicallyLogged(relation))
+        if (IsDecoded(modify->resultRelInfo[i].ri_RelationDesc))
             return true;
     }
     return false;
@@ -74,6 +94,10 @@ bool GuardNode(PlanState* node, void* memory) {
 }
 
 }  // namespace
+
+void GuardRows(QueryDesc* query) {
+    PutGate(query->planstate, query->estate->es_query_cxt);
+}
 
 void GuardPlan(QueryDesc* query) {
     EState* const estate = query->estate;

@@ -10,4 +10,7 @@ namespace bemi {
 // writes only what is not decoded is left alone.
 void GuardPlan(QueryDesc* query);
 
+// The same in front of what receives the rows of the query itself, which makes a table of them.
+void GuardRows(QueryDesc* query);
+
 }  // namespace bemi

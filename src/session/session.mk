@@ -7,7 +7,8 @@ SESSION_OBJS = \
 	bemi_session.o \
 	src/session/comment_lexer.o \
 	src/session/context_gate.o \
-	src/session/context_merge.o \
+	src/session/context_pieces.o \
+	src/session/emit_calls.o \
 	src/session/in_force.o \
 	src/session/known_comments.o \
 	src/session/plan_gate.o \

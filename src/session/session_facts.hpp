@@ -11,7 +11,4 @@ namespace bemi {
 // that runs, in the database's encoding.
 void WriteSessionFacts(JsonStream& out, unsigned include, std::string_view query);
 
-// So much of a statement's text is written at most.
-inline constexpr std::size_t kMaxQueryText = 8192;  // bytes
-
 }  // namespace bemi

@@ -9,6 +9,7 @@
 //   parse analysis    where a statement stands in its text, which queries that rules add don't know
 
 #include "context_gate.hpp"
+#include "emit_calls.hpp"
 #include "in_force.hpp"
 #include "plan_gate.hpp"
 #include "session_hooks.hpp"
@@ -96,13 +97,23 @@ void BeginQuery(QueryDesc* query) {
         BeginStatement(ClientText(query->sourceText, query->plannedstmt), query);
 }
 
+void BeginControl(Node* command, const StatementText& own) {
+    const bool is_transaction = IsA(command, TransactionStmt);
+    const TransactionStmtKind kind =
+        is_transaction ? castNode(TransactionStmt, command)->kind : TRANS_STMT_SAVEPOINT;
+    if (kind == TRANS_STMT_BEGIN || kind == TRANS_STMT_START)
+        BeginTransaction(own);
+    else
+        BeginEpilogue(own, kind == TRANS_STMT_COMMIT || kind == TRANS_STMT_PREPARE);
+}
+
 void BeginCommand(const PlannedStmt* statement, const char* text) {
     Node* const command = statement->utilityStmt;
     const StatementText own = ClientText(text, statement);
     const char* const prepared = PreparedName(command);
     if (IsA(command, TransactionStmt) || IsA(command, ConstraintsSetStmt)) {
         if (own.text != nullptr && IsTransactionState())
-            BeginEpilogue(own);
+            BeginControl(command, own);
     } else if (prepared != nullptr && own.text != nullptr && IsTransactionState()) {
         const PreparedStatement* entry = FetchPreparedStatement(prepared, true);
         const CachedPlanSource* source = entry != nullptr ? entry->plansource : nullptr;
@@ -116,15 +127,25 @@ void BeginCommand(const PlannedStmt* statement, const char* text) {
     }
 }
 
+// Whether the query's rows become a table that is decoded.
+bool MakesTable(const QueryDesc* query) {
+    return query->dest->mydest == DestIntoRel && into_command != nullptr && IsGateActive();
+}
+
 void OnExecutorStart(QueryDesc* query, int flags) {
+    const PlanStart start = BeginPlanStart();
     if (previous_start != nullptr)
         previous_start(query, flags);
     else
         standard_ExecutorStart(query, flags);
+    EndPlanStart(start, query);
     if ((flags & EXEC_FLAG_EXPLAIN_ONLY) != 0 || !IsGateActive())
         return;
-    if (query->operation == CMD_SELECT && query->estate->es_auxmodifytables == NIL)
+    if (query->operation == CMD_SELECT && query->estate->es_auxmodifytables == NIL) {
+        if (MayEmit() && MakesTable(query))
+            GuardRows(query);
         return;
+    }
     GuardPlan(query);
     // The application's name may have changed without our knowing.
     if (IncludesSession())
@@ -133,8 +154,7 @@ void OnExecutorStart(QueryDesc* query, int flags) {
 
 void OnExecutorRun(const RunArguments& run) {
     BeginQuery(run.query);
-    const bool makes_table =
-        run.query->dest->mydest == DestIntoRel && into_command != nullptr && IsGateActive();
+    const bool makes_table = MakesTable(run.query);
     OneDeeper([&] {
         if (makes_table)
             EnsureContext();
@@ -177,8 +197,10 @@ void OnObjectAccess(ObjectAccessType access, Oid class_id, Oid object, int sub_i
     if (previous_object_access != nullptr)
         previous_object_access(access, class_id, object, sub_id, argument);
     if (access == OAT_FUNCTION_EXECUTE && (object == kEmitText || object == kEmitBytes) &&
-        IsGateActive() && IsTransactionState())
+        IsGateActive() && IsTransactionState()) {
+        NoteEmitCall();
         NoteForeignContext();
+    }
 }
 
 void OnAnalyze(ParseState* state, Query* query, Jumble* jumble) {
@@ -189,8 +211,12 @@ void OnAnalyze(ParseState* state, Query* query, Jumble* jumble) {
 }
 
 void OnTransaction(XactEvent event, void*) {
-    if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+    if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE) {
         NoteTransactionEnd();
+        ForgetTransaction();
+        if (depth == 0)
+            ForgetEmitCalls();
+    }
 }
 
 template <typename Hook>

@@ -4,7 +4,6 @@
 
 #include "bemi/text.hpp"
 #include "known_comments.hpp"
-#include "session_facts.hpp"
 #include "session_settings.hpp"
 #include "session_state.hpp"
 #include "statement.hpp"
@@ -17,7 +16,9 @@ namespace {
 StatementText pending = {nullptr, 0, 0};  // begun, and not read yet
 const void* current_owner = nullptr;
 bool has_epilogue = false;  // the comments are those of the end of a transaction
+bool has_commit = false;    // of one that is about to be committed
 JsonStream comments;        // the context in them
+JsonStream of_begin;        // the context in those of the BEGIN of this transaction
 std::uint64_t comments_changes = 1;
 JsonStream gathered;                // the comments themselves, as they are in `comments`
 constexpr unsigned kNothing = ~0u;  // no set of sources
@@ -34,6 +35,7 @@ void Prepare() {
     if (is_prepared)
         return;
     Init(&comments, !SessionEncoding().is_utf8());
+    Init(&of_begin, comments.ascii_only());
     Init(&gathered, false);
     Init(&query, false);
     is_prepared = true;
@@ -47,16 +49,40 @@ void ForgetComments() {
     comments_changes++;
 }
 
-// Reads the comments of a statement, unless they are those that were read last: an application
-// says the same for many statements.
-void TakeComments(const StatementText& statement, unsigned sources) {
-    const std::string_view now = sources != 0 ? CommentsOf(statement) : std::string_view();
-    if (sources == gathered_sources && now == gathered.view())
-        return;
+// The context in gathered comments replaces the one that is kept.
+void Replace(std::string_view now, unsigned sources) {
     ForgetComments();
-    ReadComments(comments, now, sources);
+    ContextPieces pieces(comments.ascii_only());
+    ReadComments(pieces, now, sources);
+    pieces.Write(comments);
     gathered.Append(now);
     gathered_sources = sources;
+}
+
+// Reads the comments of a statement, or, where there is no context in them, those that all of its
+// message share; unless they are those that were read last: an application says the same for many
+// statements.
+void TakeComments(const StatementText& statement, unsigned sources) {
+    const std::string_view own = sources != 0 ? CommentsOf(statement) : std::string_view();
+    if (!own.empty()) {
+        if (sources != gathered_sources || own != gathered.view())
+            Replace(own, sources);
+        if (comments.length() > 0)
+            return;
+    }
+    const std::string_view shared = sources != 0 ? SharedComments(statement) : std::string_view();
+    if (sources != gathered_sources || shared != gathered.view())
+        Replace(shared, sources);
+}
+
+// Writes the context in a statement's own comments at the end of `out`.
+void ReadOwn(JsonStream& out, const StatementText& statement) {
+    const std::string_view now = CommentsOf(statement);
+    if (now.empty())
+        return;
+    ContextPieces pieces(out.ascii_only());
+    ReadComments(pieces, now, CurrentSessionSettings().comments);
+    pieces.Write(out);
 }
 
 std::string_view Trimmed(std::string_view text) {
@@ -72,9 +98,7 @@ void KeepQuery(const StatementText& statement) {
     if (!IncludesSession())
         return;
     const std::string_view text = Trimmed(TextOf(statement));
-    const int whole =
-        pg_mbcliplen(text.data(), static_cast<int>(text.size()), static_cast<int>(kMaxQueryText));
-    query.Append(text.data(), static_cast<std::size_t>(whole));
+    query.Append(CutText(text, kMaxQueryText));
 }
 
 // Reads what is pending, once.
@@ -93,6 +117,7 @@ void BeginStatement(const StatementText& statement, const void* owner) {
     pending = statement;
     current_owner = owner;
     has_epilogue = false;
+    has_commit = false;
     if (statement.text == nullptr) {
         Prepare();
         ForgetComments();
@@ -104,27 +129,51 @@ void BeginStatement(const StatementText& statement, const void* owner) {
 void BeginExecute(const StatementText& prepared, const StatementText& statement) {
     BeginStatement({nullptr, 0, 0}, nullptr);
     const unsigned sources = CurrentSessionSettings().comments;
+    ContextPieces pieces(comments.ascii_only());
     for (const StatementText& text : {prepared, statement})
-        ReadComments(comments, CommentsOf(text), sources);
+        ReadComments(pieces, CommentsOf(text), sources);
+    pieces.Write(comments);
+    if (comments.length() == 0)
+        Replace(SharedComments(statement), sources);
     KeepQuery(statement);
 }
 
-void BeginEpilogue(const StatementText& statement) {
-    const std::string_view now = CommentsOf(statement);
-    if (now.empty())
+void BeginTransaction(const StatementText& statement) {
+    Prepare();
+    ForgetTransaction();
+    ReadOwn(of_begin, statement);
+    if (of_begin.length() == 0)
         return;
+    comments_changes++;
+    ContextMayDiffer();
+}
+
+void ForgetTransaction() {
+    has_commit = false;
+    if (of_begin.length() == 0)
+        return;
+    of_begin.Clear();
+    comments_changes++;
+}
+
+void BeginEpilogue(const StatementText& statement, bool commits) {
     Prepare();
     JsonStream own;
     own.Init(CurrentMemoryContext, comments.ascii_only());
     own.SetLimit(JsonStream::kMaxLength);
-    ReadComments(own, now, CurrentSessionSettings().comments);
+    ReadOwn(own, statement);
     if (own.length() == 0)
         return;
     ForgetComments();
     comments.Append(own.view());
     KeepQuery(statement);
     has_epilogue = true;
+    has_commit = commits;
     ContextMayDiffer();
+}
+
+bool HasCommitComments() {
+    return has_commit;
 }
 
 void BeginDeferred(std::string_view comments_in_force) {
@@ -151,6 +200,10 @@ bool IsCurrentOwner(const void* owner) {
 std::string_view StatementComments() {
     Read();
     return comments.view();
+}
+
+std::string_view TransactionComments() {
+    return of_begin.view();
 }
 
 std::uint64_t StatementCommentsChanges() {

@@ -3,10 +3,11 @@
 #include <cstring>
 
 #include "bemi/context.hpp"
+#include "bemi/json_check.hpp"
 #include "bemi/text.hpp"
 #include "bemi/wire.hpp"
 #include "comment_lexer.hpp"
-#include "context_merge.hpp"
+#include "context_pieces.hpp"
 #include "session_settings.hpp"
 #include "session_state.hpp"
 #include "statement_comments.hpp"
@@ -16,8 +17,9 @@ namespace bemi {
 
 namespace {
 
-constexpr std::size_t kMaxComment = 64u << 20;  // what max_context_size can be at most
 constexpr std::string_view kMark = "Bemi";
+constexpr std::string_view kBemiComment = "Bemi comment";  // the name of one that is dropped
+constexpr const char* kNoRoom = "there is no room for it";
 
 struct Bounds {
     std::size_t start;
@@ -28,10 +30,6 @@ bool IsBlank(char c) {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-void Ignore(const char* reason) {
-    ereport(DEBUG1, (errmsg("bemi_session: ignored a comment: %s", reason)));
-}
-
 // How far the text of the client's message was read. It may hold very many statements, none of
 // which may cost as much as all of them. The text goes with the memory of the message.
 struct Progress {
@@ -39,6 +37,7 @@ struct Progress {
     std::size_t size;
     std::size_t location;  // of the statement that was read last
     std::size_t start;     // of the same, with what is in front of it
+    bool has_shared;       // the comments of all its statements were gathered
 };
 Progress progress = {};
 
@@ -56,7 +55,7 @@ std::string_view WholeText(const StatementText& statement) {
             callback.func = ForgetProgress;
             MemoryContextRegisterResetCallback(MessageContext, &callback);
         }
-        progress = {statement.text, text.size(), 0, 0};
+        progress = {statement.text, text.size(), 0, 0, false};
     }
     return text;
 }
@@ -97,69 +96,83 @@ bool BemiContent(std::string_view comment, std::string_view* json) {
     return true;
 }
 
-// Writes the tags as an object; false where one of them can't be one.
-bool WriteTags(JsonStream& out, std::string_view comment) {
-    char* const buffer = static_cast<char*>(palloc(comment.size() + 1));
+// Writes a key or value as a JSON string; why it can't be one, or nullptr. What stands there as it
+// is, is in the database's encoding; what is percent-encoded is UTF-8.
+const char* WriteTagText(JsonStream& out, std::string_view raw) {
+    const Utf8Text text = ToUtf8(SessionEncoding(), raw);
+    if (!text.valid)
+        return "it has a character with no equivalent in UTF-8";
+    char* const buffer =
+        static_cast<char*>(MemoryContextAllocHuge(CurrentMemoryContext, text.text.size() + 1));
+    const std::size_t length = DecodeTag(text.text, buffer);
+    const char* problem = nullptr;
+    if (length == kMalformed)
+        problem = "it is not percent-encoded";
+    else if (std::memchr(buffer, '\0', length) != nullptr)
+        problem = "it contains a NUL byte";
+    else if (!pg_verify_mbstr(PG_UTF8, buffer, static_cast<int>(length), true))
+        problem = "it is not UTF-8";
+    else
+        WriteUtf8String(out, buffer, length);
+    pfree(buffer);
+    return problem;
+}
+
+// The same of a value without quotes: True and False are Python's.
+const char* WriteBareValue(JsonStream& out, std::string_view raw) {
+    if (raw == "True" || raw == "true")
+        out.Append("true");
+    else if (raw == "False" || raw == "false")
+        out.Append("false");
+    else if (raw == "null" || WriteCheckedJson(out, raw, 1) != nullptr)
+        return "its value is neither quoted nor a number";
+    return nullptr;
+}
+
+void AddTag(ContextPieces& pieces, const Tag& tag) {
+    pieces.Begin();
+    JsonStream& out = pieces.text();
+    const std::size_t start = out.length();
+    const char* problem = tag.problem;
+    if (problem == nullptr)
+        problem = WriteTagText(out, tag.key);
+    const std::size_t key_size = out.length() - start;
+    out.Put(':');
+    if (problem == nullptr)
+        problem = tag.is_quoted ? WriteTagText(out, tag.value) : WriteBareValue(out, tag.value);
+    if (problem != nullptr)
+        out.Rewind(start);
+    else if (!pieces.EndMember(start, key_size))
+        problem = kNoRoom;
+    if (problem != nullptr)
+        pieces.Drop(tag.key, problem);
+}
+
+void AddTags(ContextPieces& pieces, std::string_view comment) {
+    if (comment.find("='") == std::string_view::npos)
+        return;
+    const ContextPieces::Mark mark = pieces.mark();
     TagList list(comment);
     Tag tag;
     while (list.Next(&tag)) {
-        for (const std::string_view raw : {tag.key, tag.value}) {
-            const std::size_t length = DecodeTag(raw, buffer);
-            if (length == kMalformed || std::memchr(buffer, '\0', length) != nullptr)
-                return false;
-            const bool is_key = raw.data() == tag.key.data();
-            out.Put(!is_key ? ':' : out.length() == 0 ? '{' : ',');
-            // Percent-encoding is of UTF-8, whatever the database's encoding is.
-            if (!pg_verify_mbstr(PG_UTF8, buffer, static_cast<int>(length), true))
-                return false;
-            WriteUtf8String(out, buffer, length);
-        }
+        CHECK_FOR_INTERRUPTS();
+        AddTag(pieces, tag);
     }
-    out.Put('}');
-    return list.is_list();
+    if (!list.is_list())
+        pieces.ForgetSince(mark);
 }
 
-// A stream of the same kind for a piece that is not known to be good.
-void InitPiece(JsonStream* piece, const JsonStream& out) {
-    piece->Init(CurrentMemoryContext, out.ascii_only());
-    piece->SetLimit(kMaxComment);
-}
-
-void Merge(JsonStream& out, const JsonStream& piece) {
-    if (out.length() == 0) {
-        WriteMerged(out, {}, piece.view());
-        return;
-    }
-    JsonStream merged;
-    InitPiece(&merged, out);
-    merged.SetLimit(JsonStream::kMaxLength);
-    WriteMerged(merged, out.view(), piece.view());
-    out.Clear();
-    out.Append(merged.view());
-}
-
-void ReadTags(JsonStream& out, std::string_view comment) {
-    if (!IsTagList(comment))
-        return;
-    JsonStream piece;
-    InitPiece(&piece, out);
-    if (comment.size() > kMaxComment || !WriteTags(piece, comment) || piece.failure() != nullptr ||
-        piece.overflowed())
-        Ignore("a tag is not percent-encoded text");
-    else
-        Merge(out, piece);
-}
-
-void ReadBemi(JsonStream& out, std::string_view comment) {
+void AddBemi(ContextPieces& pieces, std::string_view comment) {
     std::string_view json;
     if (!BemiContent(comment, &json))
         return;
-    JsonStream piece;
-    InitPiece(&piece, out);
-    if (const char* reason = WriteCanonicalContext(piece, json, SessionEncoding(), kMaxComment))
-        Ignore(reason);
-    else
-        Merge(out, piece);
+    pieces.Begin();
+    const std::size_t start = pieces.text().length();
+    const char* problem = WriteCanonicalContext(pieces.text(), json, SessionEncoding(), kMaxPieces);
+    if (problem == nullptr && !pieces.EndContext(start, false))
+        problem = kNoRoom;
+    if (problem != nullptr)
+        pieces.Drop(kBemiComment, problem);
 }
 
 }  // namespace
@@ -178,23 +191,74 @@ void GatherComments(JsonStream& out, const StatementText& statement) {
     const bool has_none = own.find("/*", bounds.start) == std::string_view::npos;
     ForEachComment(text, has_none ? bounds.end : bounds.start, bounds.end, BackslashesEscape(),
                    [&out](std::string_view comment) {
+                       CHECK_FOR_INTERRUPTS();
                        out.Append(comment);
                        out.Put('\0');
                    });
 }
 
-void ReadComments(JsonStream& out, std::string_view gathered, unsigned sources) {
-    auto read = [&](void (*read_one)(JsonStream&, std::string_view)) {
+// What stands in front of the first statement or behind the last one.
+static void GatherShared(JsonStream& out, std::string_view text) {
+    auto put = [&out, text](const Lexed& comment) {
+        out.Append(text.data() + comment.start + 2, comment.end - comment.start - 4);
+        out.Put('\0');
+    };
+    std::size_t last = 0;  // behind the last of what is neither comment nor semicolon
+    bool is_front = true;
+    CommentLexer lexer(text, 0, BackslashesEscape());
+    for (Lexed piece = lexer.Next(); piece.kind != LexedKind::kEnd; piece = lexer.Next()) {
+        CHECK_FOR_INTERRUPTS();
+        if (piece.kind == LexedKind::kOther) {
+            last = piece.end;
+            is_front = false;
+        } else if (is_front && piece.kind == LexedKind::kBlockComment) {
+            put(piece);
+        }
+    }
+    if (is_front)
+        return;
+    CommentLexer behind(text, last, BackslashesEscape());
+    for (Lexed piece = behind.Next(); piece.kind != LexedKind::kEnd; piece = behind.Next()) {
+        if (piece.kind == LexedKind::kBlockComment)
+            put(piece);
+    }
+}
+
+std::string_view SharedComments(const StatementText& statement) {
+    static JsonStream shared;
+    static bool is_prepared = false;
+    const bool is_whole = statement.location == 0 && statement.length == 0;
+    if (is_whole || statement.location < 0 || statement.text != debug_query_string)
+        return {};
+    const std::string_view text = WholeText(statement);
+    if (progress.has_shared)
+        return shared.view();
+    if (!is_prepared)
+        shared.Init(SessionMemory(), false);
+    is_prepared = true;
+    shared.Clear();
+    if (text.find("/*") != std::string_view::npos)
+        GatherShared(shared, text);
+    progress.has_shared = true;
+    return shared.view();
+}
+
+void ReadComments(ContextPieces& pieces, std::string_view gathered, unsigned sources) {
+    auto read = [&](void (*read_one)(ContextPieces&, std::string_view)) {
         for (std::string_view rest = gathered; !rest.empty();) {
+            CHECK_FOR_INTERRUPTS();
             const std::string_view comment = First(rest, rest.find('\0'));
-            read_one(out, comment);
+            read_one(pieces, comment);
             rest = Behind(rest, comment.size() + 1);
         }
     };
-    if ((sources & kSqlCommenter) != 0)
-        read(ReadTags);
+    const std::size_t first = pieces.mark().members;
+    if ((sources & kSqlCommenter) != 0) {
+        read(AddTags);
+        pieces.Limit(first, kMaxTags);
+    }
     if ((sources & kBemiComments) != 0)
-        read(ReadBemi);
+        read(AddBemi);
 }
 
 }  // namespace bemi

@@ -10,10 +10,18 @@ bool IsBlank(char c) {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-// What percent-encoding leaves as it is, and the percent sign.
+bool IsOneOf(std::string_view bytes, char c) {
+    return bytes.find(c) != std::string_view::npos;
+}
+bool IsAlphanumeric(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+// What percent-encoding leaves as it is, the percent sign, and a blank's plus.
 bool IsKeyByte(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c != '\0' && std::string_view("%-_.~!()").find(c) != std::string_view::npos);
+    return IsAlphanumeric(c) || IsOneOf("%+-_.~!()", c);
+}
+bool IsBareByte(char c) {
+    return IsAlphanumeric(c) || IsOneOf("+-_.", c);
 }
 
 int HexDigit(char c) {
@@ -25,14 +33,36 @@ int HexDigit(char c) {
         return c - 'A' + 10;
     return -1;
 }
+bool AreHexDigits(std::string_view text, std::size_t place) {
+    return place + 1 < text.size() && HexDigit(text[place]) >= 0 && HexDigit(text[place + 1]) >= 0;
+}
 
-// Length of the value that ends before the closing quote; npos where it is not closed.
+// Whether the quote there ends a value.
+bool Closes(std::string_view text, std::size_t quote) {
+    std::size_t next = quote + 1;
+    while (next < text.size() && IsBlank(text[next]))
+        next++;
+    return next == text.size() || text[next] == ',';
+}
+
+// Length of the value that ends before the closing quote; npos where it is not closed. Each byte is
+// looked at twice at most: the second look begins only where the first has met the next tag's
+// quote, or this one's.
 std::size_t ValueLength(std::string_view text) {
-    for (std::size_t i = 0; i < text.size(); i++) {
-        if (text[i] == '\\' && i + 1 < text.size() && text[i + 1] == '\'')
-            i++;
-        else if (text[i] == '\'')
-            return i;
+    std::size_t quote = 0;
+    while (quote < text.size() && text[quote] != '\'') {
+        const bool is_escape =
+            text[quote] == '\\' && quote + 1 < text.size() && text[quote + 1] == '\'';
+        quote += is_escape ? 2 : 1;
+    }
+    if (quote >= text.size())
+        return std::string_view::npos;
+    if (Closes(text, quote))
+        return quote;
+    for (quote = text.find('\''); quote != std::string_view::npos;
+         quote = text.find('\'', quote + 1)) {
+        if (Closes(text, quote))
+            return quote;
     }
     return std::string_view::npos;
 }
@@ -42,6 +72,52 @@ std::size_t ValueLength(std::string_view text) {
 void TagList::SkipBlanks() {
     while (!rest_.empty() && IsBlank(rest_[0]))
         rest_.remove_prefix(1);
+}
+
+bool TagList::TakeKey(Tag* tag) {
+    std::size_t length = 0;
+    bool is_good = true;
+    for (; length < rest_.size() && rest_[length] != '='; length++) {
+        if (IsBlank(rest_[length]) || rest_[length] == ',')
+            return Fail();
+        is_good &= IsKeyByte(rest_[length]);
+    }
+    if (length == rest_.size())
+        return Fail();
+    if (length == 0)
+        tag->problem = "its key is empty";
+    else if (!is_good)
+        tag->problem = "its key is not percent-encoded";
+    tag->key = std::string_view(rest_.data(), length);
+    rest_.remove_prefix(length + 1);
+    return true;
+}
+
+bool TagList::TakeBare(Tag* tag) {
+    std::size_t length = 0;
+    while (length < rest_.size() && IsBareByte(rest_[length]))
+        length++;
+    if (length == 0)
+        return Fail();
+    tag->value = std::string_view(rest_.data(), length);
+    rest_.remove_prefix(length);
+    return true;
+}
+
+void TagList::TakeQuoted(Tag* tag) {
+    rest_.remove_prefix(1);
+    const std::size_t length = ValueLength(rest_);
+    if (length == std::string_view::npos) {
+        tag->problem = "its value is not closed";
+        tag->value = rest_;
+        rest_ = {};
+        return;
+    }
+    tag->value = std::string_view(rest_.data(), length);
+    rest_.remove_prefix(length + 1);
+    if (tag->value.find("='") != std::string_view::npos)
+        tag->problem = "its value is not percent-encoded";
+    has_whole_ |= tag->problem == nullptr;
 }
 
 bool TagList::Next(Tag* tag) {
@@ -58,19 +134,14 @@ bool TagList::Next(Tag* tag) {
         rest_.remove_prefix(1);
         SkipBlanks();
     }
-    std::size_t length = 0;
-    while (length < rest_.size() && IsKeyByte(rest_[length]))
-        length++;
-    if (length == 0 || rest_.size() < length + 2 || rest_[length] != '=' ||
-        rest_[length + 1] != '\'')
-        return Fail();
-    tag->key = std::string_view(rest_.data(), length);
-    rest_.remove_prefix(length + 2);
-    length = ValueLength(rest_);
-    if (length == std::string_view::npos)
-        return Fail();
-    tag->value = std::string_view(rest_.data(), length);
-    rest_.remove_prefix(length + 1);
+    *tag = {{}, {}, false, nullptr};
+    if (!TakeKey(tag))
+        return false;
+    tag->is_quoted = !rest_.empty() && rest_[0] == '\'';
+    if (tag->is_quoted)
+        TakeQuoted(tag);
+    else if (!TakeBare(tag))
+        return false;
     state_ = State::kMore;
     return true;
 }
@@ -79,17 +150,16 @@ std::size_t DecodeTag(std::string_view raw, char* to) {
     std::size_t length = 0;
     for (std::size_t i = 0; i < raw.size(); i++) {
         char c = raw[i];
-        if (c == '\\' && i + 1 < raw.size() && raw[i + 1] == '\'') {
+        if ((c == '\\' || c == '\'') && i + 1 < raw.size() && raw[i + 1] == '\'') {
             c = raw[++i];
+        } else if (c == '+') {
+            c = ' ';
         } else if (c == '%') {
-            if (raw.size() - i < 3)
+            i += i + 1 < raw.size() && raw[i + 1] == '%' ? 2 : 1;
+            if (!AreHexDigits(raw, i))
                 return kMalformed;
-            const int high = HexDigit(raw[i + 1]);
-            const int low = HexDigit(raw[i + 2]);
-            if (high < 0 || low < 0)
-                return kMalformed;
-            c = static_cast<char>(high * 16 + low);
-            i += 2;
+            c = static_cast<char>(HexDigit(raw[i]) * 16 + HexDigit(raw[i + 1]));
+            i++;
         }
         to[length++] = c;
     }

@@ -6,25 +6,43 @@ namespace bemi {
 
 namespace {
 
-bool IsDecodedTable(Oid relation) {
-    const char kind = get_rel_relkind(relation);
-    return (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE) &&
-           get_rel_persistence(relation) == RELPERSISTENCE_PERMANENT &&
-           !IsCatalogNamespace(get_rel_namespace(relation));
+// What the catalog says of a relation, in one look: no lock keeps it from being dropped, and the
+// server's functions for its properties raise an error, or give none, for what is gone.
+struct Kind {
+    bool is_decoded;
+    bool has_children;  // or had some
+};
+
+Kind KindOf(Oid relation) {
+    const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+    if (!HeapTupleIsValid(tuple))
+        return {false, false};
+    const FormData_pg_class* const row =
+        static_cast<const FormData_pg_class*>(static_cast<const void*>(GETSTRUCT(tuple)));
+    const bool is_table =
+        row->relkind == RELKIND_RELATION || row->relkind == RELKIND_PARTITIONED_TABLE;
+    const Kind kind = {is_table && row->relpersistence == RELPERSISTENCE_PERMANENT &&
+                           !IsCatalogNamespace(row->relnamespace),
+                       row->relhassubclass};
+    ReleaseSysCache(tuple);
+    return kind;
+}
+
+// InvalidOid for what is not there; raises what the command itself would raise of the name.
+Kind KindOf(const RangeVar* name) {
+    return KindOf(RangeVarGetRelid(name, NoLock, true));
 }
 
 bool CopiesIntoDecodedTable(const CopyStmt* copy) {
-    if (!copy->is_from || copy->relation == nullptr)
-        return false;
-    return IsDecodedTable(RangeVarGetRelid(copy->relation, NoLock, true));
+    return copy->is_from && copy->relation != nullptr && KindOf(copy->relation).is_decoded;
 }
 
 // A table that is not decoded may have children that are.
 bool TruncatesDecodedTable(const TruncateStmt* truncate) {
     ListCell* cell;
     foreach (cell, truncate->relations) {
-        const Oid relation = RangeVarGetRelid(lfirst_node(RangeVar, cell), NoLock, true);
-        if (IsDecodedTable(relation) || (OidIsValid(relation) && has_subclass(relation)))
+        const Kind kind = KindOf(lfirst_node(RangeVar, cell));
+        if (kind.is_decoded || kind.has_children)
             return true;
     }
     return false;
