@@ -4,12 +4,14 @@
 
 use strict;
 use warnings;
+use utf8;
 
 use FindBin;
 use lib "$FindBin::RealBin/lib";
 
 use BemiNode;
 use BemiTest;
+use Encode qw(decode encode);
 use File::Copy qw(copy);
 use JSON::PP ();
 use PostgreSQL::Test::Utils;
@@ -24,7 +26,7 @@ create_slot($node, 'app', 'audit');
 
 # The table of the page: a program's name → { version, sends, arrives }.
 my %table;
-my ($section) = slurp_file(library_file('../../docs/contexts.md')) =~ /^## What programs send\n(.*?)^## /ms;
+my ($section) = decode('UTF-8', slurp_file(library_file('../../docs/contexts.md'))) =~ /^## What programs send\n(.*?)^## /ms;
 while ($section =~ m{^\| (?:`([^`]+)`|(\w+)) (\d[\w.-]*)[^|]*\| `(/\*[^|]*\*/)` \| `(\{[^|]*\})` \|}gm)
 {
 	$table{ $1 // $2 } = { version => $3, sends => $4, arrives => $5 };
@@ -34,6 +36,8 @@ cmp_ok(scalar keys %table, '>', 10, 'the page has a table');
 # What else is tried: a note → the context. "…" stands for anything here, too.
 my $trace = '"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-…-01","tracestate":"shop=it\'s"';
 my %cases = (
+	'@prisma/sqlcommenter-query-tags: keys' => '{"bemi_dropped":{"":"its key is empty","it\'s":"its key is not percent-encoded","k*":"its key is not percent-encoded"},"userId":"7"}',
+	'@prisma/sqlcommenter-query-tags: no text' => '{"bemi_dropped":{"agent":"it contains a NUL byte"},"userId":"7"}',
 	'@prisma/sqlcommenter-query-tags: types' => '{"agent":"","userId":"7"}',
 	'@prisma/sqlcommenter-query-tags: merged' => '{"step":"two","userId":"7"}',
 	'@prisma/sqlcommenter-query-tags: awaited outside' => '{}',
@@ -46,7 +50,7 @@ my %cases = (
 	'@query-doctor/sqlcommenter-drizzle: commented' => '{}',
 	'@query-doctor/sqlcommenter-drizzle: prepared' => '{"db_driver":"drizzle","file":"…","userId":"7"}',
 	'Django: no parameters' => '{"controller":"todo","framework":"django","route":"^customer\'s/$"}',
-	'psycopg: numbers' => '{"db_driver":"psycopg:3.1.7","libpq_version":"150001"}',
+	'psycopg: numbers' => '{"db_driver":"psycopg:3.1.7","libpq_version":150001}',
 	'pgjdbc: first of two' => '{}',
 	'pgjdbc: semicolon' => '{}',
 );
@@ -81,9 +85,9 @@ sub emits
 		next if defined $expected && !exists $record->{context_error} && $json->encode($record->{context}) =~ pattern($expected);
 		push @wrong, "$note: $record->{operation} got " . $json->encode($record->{context}) . ($record->{context_error} // '') . ', expected ' . ($expected // 'nothing known');
 	}
-	is(join("\n", @wrong), '', "$title: the context of every row");
+	is(encode('UTF-8', join("\n", @wrong)), '', "$title: the context of every row");
 	is_deeply([ sort grep { !/:/ } keys %seen ], [ sort @names ], "$title: a row of each program");
-	my $log = substr slurp_file($node->logfile), $from;
+	my $log = decode('UTF-8', substr slurp_file($node->logfile), $from);
 	foreach my $name (@names)
 	{
 		my $sends = join '.*?', map { quotemeta } split /…/, ($table{$name} // {})->{sends} // 'nothing', -1;
@@ -99,12 +103,9 @@ SKIP:
 {
 	skip('Node.js and npm are not installed', 1) unless defined $folder;
 	copy(library_file("../node/emitters/$_"), "$folder/$_") or die "$_: $!"
-	  foreach qw(schema.prisma prisma.js tracing.js opentelemetry.js google.js drizzle.js);
+	  foreach qw(prisma_client.js prisma.js tracing.js opentelemetry.js google.js drizzle.js);
 	my $installed = JSON::PP->new->utf8->decode(slurp_file("$folder/package.json"))->{dependencies};
 	is($installed->{$_}, $table{$_}{version}, "$_: the version of the page") foreach grep { exists $installed->{$_} } sort keys %table;
-	# Its engine for migrations is a program of its own from another server, which nobody needs here.
-	run_program($node, [ "$folder/node_modules/.bin/prisma", qw(generate --no-hints --schema schema.prisma) ], folder => $folder,
-		environment => { PRISMA_SCHEMA_ENGINE_BINARY => "$folder/package.json", CHECKPOINT_DISABLE => 1, PRISMA_HIDE_UPDATE_MESSAGE => 1 });
 	emits('Prisma', [ 'node', 'prisma.js' ], $folder, map { "\@prisma/sqlcommenter-$_" } qw(query-tags query-insights));
 	emits('OpenTelemetry', [ 'node', 'opentelemetry.js' ], $folder, qw(@opentelemetry/instrumentation-pg kysely pg-promise));
 	emits("Google's", [ 'node', 'google.js' ], $folder, map { "\@google-cloud/sqlcommenter-$_" } qw(knex sequelize));

@@ -3,7 +3,7 @@
 const { PrismaPg } = require('@prisma/adapter-pg');
 const { prismaQueryInsights } = require('@prisma/sqlcommenter-query-insights');
 const { queryTags, withMergedQueryTags, withQueryTags } = require('@prisma/sqlcommenter-query-tags');
-const { PrismaClient } = require('./prisma/index.js');
+const { PrismaClient } = require('./prisma_client.js');
 
 const name = '@prisma/sqlcommenter-query-tags';
 const insights = '@prisma/sqlcommenter-query-insights';
