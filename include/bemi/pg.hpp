@@ -250,6 +250,46 @@ inline void ForEachSetting(Visit visit) {
         visit(settings[i]);
 }
 
+#if PG_VERSION_NUM < 160000
+// The order of names in the server's array of settings: as its guc_name_compare, of chars that may
+// be signed.
+inline int CompareSettingNames(const char* a, const char* b) {
+    auto lower = [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+    };
+    while (*a != '\0' && lower(*a) == lower(*b)) {
+        a++;
+        b++;
+    }
+    if (*a == '\0' || *b == '\0')
+        return (*a != '\0' ? 1 : 0) - (*b != '\0' ? 1 : 0);
+    return lower(*a) - lower(*b);
+}
+#endif
+
+// The setting of that name, nullptr where there is none. The server keeps them in a hash, or,
+// before 16, in an array in the order of their names.
+inline config_generic* FindSetting(const char* name) {
+#if PG_VERSION_NUM >= 160000
+    return find_option(name, false, true, DEBUG5);
+#else
+    config_generic** const settings = get_guc_variables();
+    int from = 0;
+    int to = GetNumConfigOptions();
+    while (from < to) {
+        const int middle = from + (to - from) / 2;
+        const int order = CompareSettingNames(settings[middle]->name, name);
+        if (order == 0)
+            return settings[middle];
+        if (order < 0)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return nullptr;
+#endif
+}
+
 // What RESET would give a setting that is a string; may be null.
 inline const char* ResetValue(const config_generic* setting) {
 #if PG_VERSION_NUM >= 190000

@@ -48,6 +48,10 @@ class ContextPieces {
     // most.
     void Limit(std::size_t first, std::size_t limit);
 
+    // Whether there is nothing to write: no context, and nothing that was left out.
+    bool IsEmpty() const {
+        return member_count_ == first_member_ && value_size_ == 0 && dropped_count_ == 0;
+    }
     // Writes the context at the end of `out`; nothing for none.
     void Write(JsonStream& out);
 

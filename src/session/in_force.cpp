@@ -20,6 +20,8 @@ struct Entry {
     std::size_t length;
     std::size_t comments_length;
     std::size_t room;
+    std::uint64_t version;
+    std::uint64_t comments_version;
 };
 
 // An entry that is free keeps so much for the next one.
@@ -99,22 +101,27 @@ void OnTransaction(XactEvent event, void*) {
 
 ContextInForce CurrentContextInForce() {
     if (count == 0)
-        return {ContextInForce::State::kNone, {}, {}};
+        return {ContextInForce::State::kNone, {}, 0, {}, 0};
     const Entry& top = entries[count - 1];
     if (!top.is_known)
-        return {ContextInForce::State::kUnknown, {}, {}};
+        return {ContextInForce::State::kUnknown, {}, 0, {}, 0};
     return {ContextInForce::State::kKnown,
             {top.text, top.length},
-            {top.text + top.length, top.comments_length}};
+            top.version,
+            {top.text + top.length, top.comments_length},
+            top.comments_version};
 }
 
-void SetContextInForce(std::string_view text, std::string_view comments) {
+void SetContextInForce(std::string_view text, std::uint64_t version, std::string_view comments,
+                       std::uint64_t comments_version) {
     Entry* const entry = EntryOfThisLevel();
     MakeRoom(entry, text.size() + comments.size());
     std::memcpy(entry->text, text.data(), text.size());
     std::memcpy(entry->text + text.size(), comments.data(), comments.size());
     entry->length = text.size();
     entry->comments_length = comments.size();
+    entry->version = version;
+    entry->comments_version = comments_version;
     entry->is_known = true;
 }
 

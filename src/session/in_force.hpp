@@ -2,6 +2,7 @@
 // not rolled back.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "bemi/pg.hpp"
@@ -15,14 +16,18 @@ struct ContextInForce {
         kKnown
     };
     State state;
-    std::string_view text;      // of a known one; stays as it is until the next one is set or goes
+    // Of a known one; these stay as they are until the next one is set or goes.
+    std::string_view text;
+    std::uint64_t version;      // of CurrentContext
     std::string_view comments;  // what the statement that wrote it had in its comments
+    std::uint64_t comments_version;
 };
 
 ContextInForce CurrentContextInForce();
 
 // In the current subtransaction, from here on.
-void SetContextInForce(std::string_view text, std::string_view comments);
+void SetContextInForce(std::string_view text, std::uint64_t version, std::string_view comments,
+                       std::uint64_t comments_version);
 void ForgetContextInForce();
 // The same of all that were written before, in whatever subtransaction: they don't come back when
 // this one is rolled back.

@@ -8,6 +8,7 @@ SESSION_OBJS = \
 	src/session/comment_lexer.o \
 	src/session/context_gate.o \
 	src/session/context_pieces.o \
+	src/session/current_context.o \
 	src/session/emit_calls.o \
 	src/session/in_force.o \
 	src/session/known_comments.o \

@@ -78,7 +78,7 @@ bool IsOutermost() {
         return true;
     const ContextInForce now = CurrentContextInForce();
     if (now.state != ContextInForce::State::kUnknown)
-        BeginDeferred(now.comments);
+        BeginDeferred(now);
     return false;
 }
 

@@ -142,14 +142,11 @@ bool MaskIsSet(const char* name) {
     const char* value = GetConfigOption(name, true, false);
     if (value == nullptr || *value != '\0')
         return value != nullptr;
-    bool is_set = false;
-    ForEachSetting([name, &is_set](const config_generic* setting) {
-        if (pg_strcasecmp(setting->name, name) != 0 || setting->vartype != PGC_STRING)
-            return;
-        const char* reset = ResetValue(setting);
-        is_set = (reset != nullptr && *reset != '\0') || IsForeignOverride(setting);
-    });
-    return is_set;
+    const config_generic* const setting = FindSetting(name);
+    if (setting == nullptr || setting->vartype != PGC_STRING)
+        return false;
+    const char* const reset = ResetValue(setting);
+    return (reset != nullptr && *reset != '\0') || IsForeignOverride(setting);
 }
 bool QueryIsMasked() {
     return MaskIsSet("bemi.mask_columns") || MaskIsSet("bemi.exclude_columns");

@@ -23,6 +23,7 @@ std::uint64_t comments_changes = 1;
 JsonStream gathered;                // the comments themselves, as they are in `comments`
 constexpr unsigned kNothing = ~0u;  // no set of sources
 unsigned gathered_sources = kNothing;
+std::uint64_t gathered_version = 0;  // of the comments of a message
 JsonStream query;
 
 void Init(JsonStream* stream, bool ascii_only) {
@@ -46,33 +47,48 @@ void ForgetComments() {
     comments.Clear();
     gathered.Clear();
     gathered_sources = kNothing;
+    gathered_version = 0;
     comments_changes++;
 }
 
-// The context in gathered comments replaces the one that is kept.
-void Replace(std::string_view now, unsigned sources) {
-    ForgetComments();
+// The context in gathered comments replaces the one that is kept, unless there is none: then false.
+// Those that all of a message share are known by their version, others by their bytes.
+bool Replace(std::string_view now, std::uint64_t version, unsigned sources) {
     ContextPieces pieces(comments.ascii_only());
     ReadComments(pieces, now, sources);
+    if (pieces.IsEmpty())
+        return false;
+    ForgetComments();
     pieces.Write(comments);
-    gathered.Append(now);
+    if (version == 0)
+        gathered.Append(now);
+    gathered_version = version;
     gathered_sources = sources;
+    return true;
 }
 
 // Reads the comments of a statement, or, where there is no context in them, those that all of its
 // message share; unless they are those that were read last: an application says the same for many
 // statements.
 void TakeComments(const StatementText& statement, unsigned sources) {
+    const bool is_same = gathered_sources == sources;
     const std::string_view own = sources != 0 ? CommentsOf(statement) : std::string_view();
     if (!own.empty()) {
-        if (sources != gathered_sources || own != gathered.view())
-            Replace(own, sources);
-        if (comments.length() > 0)
+        if (is_same && gathered_version == 0 && own == gathered.view())
+            return;
+        if (Replace(own, 0, sources))
             return;
     }
-    const std::string_view shared = sources != 0 ? SharedComments(statement) : std::string_view();
-    if (sources != gathered_sources || shared != gathered.view())
-        Replace(shared, sources);
+    const SharedComments shared =
+        sources != 0 ? SharedCommentsOf(statement) : SharedComments{{}, 0};
+    if (shared.version != 0) {
+        if (is_same && gathered_version == shared.version)
+            return;
+        if (Replace(shared.gathered, shared.version, sources))
+            return;
+    }
+    if (comments.length() > 0)
+        ForgetComments();
 }
 
 // Writes the context in a statement's own comments at the end of `out`.
@@ -133,8 +149,9 @@ void BeginExecute(const StatementText& prepared, const StatementText& statement)
     for (const StatementText& text : {prepared, statement})
         ReadComments(pieces, CommentsOf(text), sources);
     pieces.Write(comments);
-    if (comments.length() == 0)
-        Replace(SharedComments(statement), sources);
+    const SharedComments shared = SharedCommentsOf(statement);
+    if (comments.length() == 0 && shared.version != 0)
+        Replace(shared.gathered, shared.version, sources);
     KeepQuery(statement);
 }
 
@@ -176,15 +193,20 @@ bool HasCommitComments() {
     return has_commit;
 }
 
-void BeginDeferred(std::string_view comments_in_force) {
-    if (has_epilogue)
+void BeginDeferred(const ContextInForce& now) {
+    static std::uint64_t adopted = 0;          // of now.comments_version
+    static std::uint64_t adopted_changes = 0;  // of comments_changes, then
+    if (has_epilogue || now.comments_version == comments_changes ||
+        (now.comments_version == adopted && comments_changes == adopted_changes))
         return;
     Prepare();
-    if (comments.view() == comments_in_force)
-        return;
-    ForgetComments();
-    comments.Append(comments_in_force);
-    ContextMayDiffer();
+    if (comments.view() != now.comments) {
+        ForgetComments();
+        comments.Append(now.comments);
+        ContextMayDiffer();
+    }
+    adopted = now.comments_version;
+    adopted_changes = comments_changes;
 }
 
 void EndStatement() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "in_force.hpp"
 #include "statement_text.hpp"
 
 namespace bemi {
@@ -26,7 +27,7 @@ void BeginEpilogue(const StatementText& statement, bool commits);
 bool HasCommitComments();
 // Deferred triggers run, behind the last statement: they belong to the one whose context is in
 // force, since others may have been rolled back, unless BeginEpilogue has found a context.
-void BeginDeferred(std::string_view comments_in_force);
+void BeginDeferred(const ContextInForce& now);
 // The text goes.
 void EndStatement();
 // Whether `owner` ran the last statement, and its comments were read.

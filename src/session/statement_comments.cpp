@@ -224,23 +224,22 @@ static void GatherShared(JsonStream& out, std::string_view text) {
     }
 }
 
-std::string_view SharedComments(const StatementText& statement) {
+SharedComments SharedCommentsOf(const StatementText& statement) {
     static JsonStream shared;
-    static bool is_prepared = false;
+    static std::uint64_t version = 0;
     const bool is_whole = statement.location == 0 && statement.length == 0;
     if (is_whole || statement.location < 0 || statement.text != debug_query_string)
-        return {};
+        return {{}, 0};
     const std::string_view text = WholeText(statement);
-    if (progress.has_shared)
-        return shared.view();
-    if (!is_prepared)
-        shared.Init(SessionMemory(), false);
-    is_prepared = true;
-    shared.Clear();
-    if (text.find("/*") != std::string_view::npos)
-        GatherShared(shared, text);
-    progress.has_shared = true;
-    return shared.view();
+    if (!progress.has_shared) {
+        if (version++ == 0)
+            shared.Init(SessionMemory(), false);
+        shared.Clear();
+        if (text.find("/*") != std::string_view::npos)
+            GatherShared(shared, text);
+        progress.has_shared = true;
+    }
+    return {shared.view(), shared.length() > 0 ? version : 0};
 }
 
 void ReadComments(ContextPieces& pieces, std::string_view gathered, unsigned sources) {

@@ -1,6 +1,7 @@
 // From the text of a statement to the context in its comments.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "bemi/json_writer.hpp"
@@ -13,9 +14,12 @@ namespace bemi {
 void GatherComments(JsonStream& out, const StatementText& statement);
 
 // The comments at the very front and at the very end of the client's message, in the same form,
-// which are for all of its statements; empty for what is no statement of one. Good until the
-// message goes.
-std::string_view SharedComments(const StatementText& statement);
+// which are for all of its statements. Good until the message goes.
+struct SharedComments {
+    std::string_view gathered;
+    std::uint64_t version;  // another one for each message; 0 for none
+};
+SharedComments SharedCommentsOf(const StatementText& statement);
 
 // Tags of one statement may take so many bytes; what is beyond that is left out. With the key
 // "session" beside them they fit into the default of the decoder's max_context_size.
