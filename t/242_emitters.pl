@@ -26,7 +26,7 @@ create_slot($node, 'app', 'audit');
 
 # The table of the page: a program's name → { version, sends, arrives }.
 my %table;
-my ($section) = decode('UTF-8', slurp_file(library_file('../../docs/contexts.md'))) =~ /^## What programs send\n(.*?)^## /ms;
+my ($section) = decode('UTF-8', slurp_file(library_file('../../docs/contexts.md'))) =~ /^## What programs send\n(.*?)^Run once, by hand/ms;
 while ($section =~ m{^\| (?:`([^`]+)`|(\w+)) (\d[\w.-]*)[^|]*\| `(/\*[^|]*\*/)` \| `(\{[^|]*\})` \|}gm)
 {
 	$table{ $1 // $2 } = { version => $3, sends => $4, arrives => $5 };
@@ -66,6 +66,7 @@ sub pattern
 # Runs a program and tests that every row has its context, and that the log has what the page says is sent; the names
 # are those that it writes rows for.
 my $json = JSON::PP->new->canonical;
+my %untested = %table;
 sub emits
 {
 	my ($title, $command, $folder, @names) = @_;
@@ -98,14 +99,16 @@ sub emits
 
 # --- Node.js -------------------------------------------------------------------------------------------------------
 
+my $pinned = JSON::PP->new->utf8->decode(slurp_file(library_file('../node/emitters/package.json')))->{dependencies};
+my @packages = grep { exists $pinned->{$_} } sort keys %table;
+is($pinned->{$_}, $table{$_}{version}, "$_: the version of the page") foreach @packages;
 my $folder = node_folder('emitters');
 SKIP:
 {
+	delete @untested{@packages};
 	skip('Node.js and npm are not installed', 1) unless defined $folder;
 	copy(library_file("../node/emitters/$_"), "$folder/$_") or die "$_: $!"
 	  foreach qw(prisma_client.js prisma.js tracing.js opentelemetry.js google.js drizzle.js);
-	my $installed = JSON::PP->new->utf8->decode(slurp_file("$folder/package.json"))->{dependencies};
-	is($installed->{$_}, $table{$_}{version}, "$_: the version of the page") foreach grep { exists $installed->{$_} } sort keys %table;
 	emits('Prisma', [ 'node', 'prisma.js' ], $folder, map { "\@prisma/sqlcommenter-$_" } qw(query-tags query-insights));
 	emits('OpenTelemetry', [ 'node', 'opentelemetry.js' ], $folder, qw(@opentelemetry/instrumentation-pg kysely pg-promise));
 	emits("Google's", [ 'node', 'google.js' ], $folder, map { "\@google-cloud/sqlcommenter-$_" } qw(knex sequelize));
@@ -120,6 +123,7 @@ sub emits_python
 	my ($title, $program, $modules, @names) = @_;
   SKIP:
 	{
+		delete @untested{@names};
 		skip("$title is not here", 1) unless works($python, '-c', "import $modules");
 		emits($title, [ $python, library_file("../contexts/$program") ], '/', @names);
 	}
@@ -132,6 +136,7 @@ emits_python('psycopg', 'tags_psycopg.py', 'psycopg, psycopg2', qw(psycopg psyco
 
 SKIP:
 {
+	delete $untested{pgjdbc};
 	skip('pgjdbc is not here', 1) unless -e $jar && works('javac', '-version');
 	my $classes = temp_file('classes');
 	mkdir $classes;
@@ -140,5 +145,6 @@ SKIP:
 		$classes, 'pgjdbc');
 }
 
+is(join(', ', sort keys %untested), '', 'the page has no row that nothing here is for');
 $node->stop;
 done_testing();
