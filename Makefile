@@ -76,6 +76,9 @@ REGRESS = \
 	track_all \
 	check \
 	session_comments \
+	session_tags \
+	session_messages \
+	session_emit \
 	session_context \
 	session_savepoints \
 	session_writers \

@@ -21,7 +21,7 @@ INSERT INTO t VALUES (12) /*name='DROP%20TABLE%20FOO',quote='it\'s',plus='a+b',p
 INSERT INTO t VALUES (13) /* a='1', b='2' , a='3' */;
 INSERT INTO t VALUES (14) /*a=''*/;
 SELECT * FROM written();
--- what is none: no list, or not all of the comment, or not percent-encoded, or not text
+-- what is none: no list of tags, or not all of the comment
 INSERT INTO t VALUES (21) /*application:App,controller:todo*/;
 INSERT INTO t VALUES (22) /* insert app.Todo */;
 INSERT INTO t VALUES (23) /*a='b'c*/;
@@ -38,12 +38,13 @@ INSERT INTO t VALUES (32) -- /*a='b'*/
 ;
 INSERT INTO t VALUES (33) /*a='b\'*/;
 SELECT * FROM written();
+-- a tag that can't be read goes alone, and is named
 SET client_min_messages = debug1;
 INSERT INTO t VALUES (41) /*a='%zz'*/;
 INSERT INTO t VALUES (42) /*a='%2'*/;
 INSERT INTO t VALUES (43) /*a='%00'*/;
 INSERT INTO t VALUES (44) /*a='%ff'*/;
--- nor is it an error where Bemi's is none
+-- so does Bemi's where it is none
 INSERT INTO t VALUES (45) /*Bemi {"userId": } Bemi*/;
 INSERT INTO t VALUES (46) /*Bemi {"a": "\u0000"} Bemi*/;
 INSERT INTO t VALUES (47) /*Bemi  Bemi*/;

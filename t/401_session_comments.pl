@@ -57,27 +57,26 @@ sub idle
 		sub { return "\n"; })->();
 }
 
-# A statement and the context that its row should have.
+# A statement, the comment with its context, if it has one, and where that stands: 0 in front, 4 behind.
 sub statement
 {
 	$number++;
-	my $context = '{}';
-	my $real = '';
-	if (chance(0.7))
-	{
-		$context = qq{{"n":$number}};
-		$real = qq{/*Bemi $context Bemi*/};
-		if (chance(0.3))
-		{
-			$real = "/*n='$number'*/";
-			$context = qq{{"n":"$number"}};
-		}
-	}
+	my $real = chance(0.3) ? '' : chance(0.3) ? "/*n='$number'*/" : qq{/*Bemi {"n":$number} Bemi*/};
 	my @places = ('') x 5;
-	$places[ int rand @places ] = $real;
+	my $place = int rand @places;
+	$places[$place] = $real;
 	# The fourth place is there once or several times, which says the same.
 	my $expression = data() . join '', map { idle() . $places[3] . '||' . idle() . data() } 0 .. between(0, 2);
-	return (idle() . $places[0] . "INSERT$places[1]" . idle() . " INTO t VALUES ($number, " . idle() . $places[2] . $expression . ' )' . idle() . $places[4] . idle(), $context);
+	return (idle() . $places[0] . "INSERT$places[1]" . idle() . " INTO t VALUES ($number, " . idle() . $places[2] . $expression . ' )' . idle() . $places[4] . idle(), $real, $place);
+}
+
+# The context in comments of one key: Bemi's over tags, the last over those before.
+sub context_in
+{
+	my ($comments) = @_;
+	my @bemi = $comments =~ /Bemi (\S+) Bemi/g;
+	my @tags = $comments =~ /n='(\d+)'/g;
+	return @bemi ? $bemi[-1] : @tags ? qq{{"n":"$tags[-1]"}} : '{}';
 }
 
 foreach my $database (@databases)
@@ -88,18 +87,24 @@ foreach my $database (@databases)
 	foreach my $text (1 .. (is_long() ? 4000 : 400))
 	{
 		my $whole = '';
-		foreach my $statement (1 .. pick(1, 1, 1, 2, 3))
+		my (%real, @shared);
+		my $statements = pick(1, 1, 1, 2, 3);
+		foreach my $statement (1 .. $statements)
 		{
-			my ($sql, $context) = statement();
-			$expected{$number} = $context;
+			my ($sql, $real, $place) = statement();
+			$real{$number} = $real;
 			$whole .= ($whole eq '' ? '' : ";" . ($whole =~ /\n$/ ? "\n" : '')) . $sql;
+			# What stands at the very front or end of the message is for all of it.
+			push @shared, $real if $statement == 1 && $place == 0 || $statement == $statements && $place == 4;
 		}
-		# What stands behind the last semicolon belongs to the last statement.
+		# What stands behind the last semicolon belongs to the last statement, too.
 		if (chance(0.3))
 		{
-			$expected{$number} = q{{"n":0}};
-			$whole .= "\n;" . idle() . ";\n/*Bemi {\"n\": 0} Bemi*/" . idle();
+			push @shared, my $behind = '/*Bemi {"n":0} Bemi*/';
+			$real{$number} .= $behind;
+			$whole .= "\n;" . idle() . ";\n$behind" . idle();
 		}
+		$expected{$_} = context_in($real{$_} ne '' ? $real{$_} : join '', @shared) foreach keys %real;
 		push @texts, $whole;
 	}
 	send_texts($node, $database, @texts);

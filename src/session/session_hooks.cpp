@@ -127,11 +127,6 @@ void BeginCommand(const PlannedStmt* statement, const char* text) {
     }
 }
 
-// Whether the query's rows become a table that is decoded.
-bool MakesTable(const QueryDesc* query) {
-    return query->dest->mydest == DestIntoRel && into_command != nullptr && IsGateActive();
-}
-
 void OnExecutorStart(QueryDesc* query, int flags) {
     const PlanStart start = BeginPlanStart();
     if (previous_start != nullptr)
@@ -141,11 +136,8 @@ void OnExecutorStart(QueryDesc* query, int flags) {
     EndPlanStart(start, query);
     if ((flags & EXEC_FLAG_EXPLAIN_ONLY) != 0 || !IsGateActive())
         return;
-    if (query->operation == CMD_SELECT && query->estate->es_auxmodifytables == NIL) {
-        if (MayEmit() && MakesTable(query))
-            GuardRows(query);
+    if (query->operation == CMD_SELECT && query->estate->es_auxmodifytables == NIL)
         return;
-    }
     GuardPlan(query);
     // The application's name may have changed without our knowing.
     if (IncludesSession())
@@ -154,12 +146,10 @@ void OnExecutorStart(QueryDesc* query, int flags) {
 
 void OnExecutorRun(const RunArguments& run) {
     BeginQuery(run.query);
-    const bool makes_table = MakesTable(run.query);
-    OneDeeper([&] {
-        if (makes_table)
-            EnsureContext();
-        CallExecutorRun(previous_run, run);
-    });
+    // Where the query was prepared, this was not known at its start.
+    if (run.query->dest->mydest == DestIntoRel && into_command != nullptr && IsGateActive())
+        GuardRows(run.query);
+    OneDeeper([&] { CallExecutorRun(previous_run, run); });
 }
 
 void OnExecutorFinish(QueryDesc* query) {
