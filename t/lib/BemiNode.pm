@@ -15,18 +15,21 @@ use Test::More;
 
 our @EXPORT = qw(node_folder works page_code run_program start_program kill_program);
 
-# The folder that has the packages of t/node/package.json in its node_modules; undef where Node or npm is missing.
+# The folder that has the packages of t/node/package.json in its node_modules; undef where Node or npm is missing. A set
+# of its own, such as "emitters", is in a folder of t/node; its packages may ask for companions that are left out.
 sub node_folder
 {
+	my ($set) = @_;
 	return undef unless works('node', '--version') && works('npm', '--version');
-	my $folder = "${PostgreSQL::Test::Utils::tmp_check}/node";
+	my $folder = "${PostgreSQL::Test::Utils::tmp_check}/node" . (defined $set ? "-$set" : '');
 	return $folder if -e "$folder/complete";
 	make_path($folder);
-	copy(library_file('../node/package.json'), "$folder/package.json") or die "package.json: $!";
+	copy(library_file('../node/' . (defined $set ? "$set/" : '') . 'package.json'), "$folder/package.json") or die "package.json: $!";
 	my $said = '';
 	my $start = time;
 	# No package needs to run anything at its installation.
 	my @command = qw(npm install --ignore-scripts --no-audit --no-fund --no-package-lock --no-update-notifier --loglevel=error);
+	push @command, '--legacy-peer-deps' if defined $set;
 	my $ok;
 	foreach my $try (1 .. 2)
 	{
