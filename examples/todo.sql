@@ -10,7 +10,7 @@ CREATE TABLE todo (
 );
 
 -- REPLICA IDENTITY FULL: the records of UPDATE and DELETE then have the whole row in "before".
-SELECT bemi.track('todo');
+SELECT bemi.track('todo'::regclass);
 
 BEGIN;
 SELECT bemi.set_context('{"userId": 187234, "endpoint": "/todo", "params": {"task": "Sleep", "isCompleted": false}}');

@@ -93,7 +93,7 @@ $open->query_safe('ROLLBACK');
 $open->quit;
 sql(q{ROLLBACK PREPARED 'it''s'});
 like(row('lock_table'), qr/^t\|1[12] tables, room for \d+ locks\|$/, 'there is room for the locks of all tables');
-sql(q{DO $$BEGIN FOR i IN 1..120 LOOP EXECUTE format('CREATE TABLE one.t%s (id int PRIMARY KEY)', i); END LOOP; END$$});
+sql(q{DO $$BEGIN FOR i IN 1..120 LOOP EXECUTE format('CREATE TABLE one.t%s (id int PRIMARY KEY)', i); COMMIT; END LOOP; END$$});
 like(row('lock_table'), qr/^f\|13[12] tables, room for 120 locks\|ALTER SYSTEM SET max_locks_per_transaction = (\d+);/, 'and then there is not');
 is(said(q{CALL bemi.track_all('one'::name)}), '', 'which track_all does not need');
 

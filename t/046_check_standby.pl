@@ -73,10 +73,12 @@ SKIP:
 {
 	skip 'standbys follow slots from 17 on', 4 if server_major() < 17;
 	my $connection = $primary->connstr('postgres') =~ s/'/''/gr;
-	restart_with($standby, "primary_conninfo = '$connection application_name=standby'", 'sync_replication_slots = on');
 	# One that is behind what the standby has already is temporary there until it has moved on.
 	$primary->safe_psql('postgres', q{SELECT FROM pg_create_logical_replication_slot('bemi', 'bemi_decoder', failover => true)});
-	$primary->safe_psql('postgres', 'INSERT INTO t SELECT generate_series(1, 1000); SELECT pg_switch_wal(); CHECKPOINT');
+	$primary->safe_psql('postgres', "INSERT INTO t VALUES ($_)") foreach 1 .. 3;
+	$primary->safe_psql('postgres', 'SELECT pg_switch_wal(); CHECKPOINT');
+	caught_up($primary, $standby);
+	restart_with($standby, "primary_conninfo = '$connection application_name=standby'", 'sync_replication_slots = on');
 	ok(wait_until(sub { row('slots_failover') =~ /^f\|1: bemi \(not complete\)\|-- gone after a promotion: / }), 'a failover slot that a promotion would lose is told of')
 	  or diag(row('slots_failover'));
 	ok(wait_until(sub {
