@@ -110,7 +110,7 @@ $$;
 COMMENT ON FUNCTION bemi._written_like(jsonb, jsonb) IS
     'a key of several columns with the JSON types of another';
 
--- A key of a table as the records write it. Errors: 22004 null, 22023 what can be no key of that table, 55000
+-- A key of a table as the records write it. Errors: 22004 null, 22023 what can be no key of that table or is too long, 55000
 -- where no record of the table has a key. One that no record has is given back as it would be written.
 CREATE OR REPLACE FUNCTION bemi._key_of(m bemi.moment, key text)
 RETURNS text LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
@@ -123,6 +123,11 @@ DECLARE
 BEGIN
     IF key IS NULL THEN
         RAISE EXCEPTION 'the key must not be null' USING ERRCODE = 'null_value_not_allowed';
+    ELSIF octet_length(convert_to(key, 'UTF8')) > 2000 THEN
+        RAISE EXCEPTION 'rows are not found by a key of more than 2,000 bytes'
+            USING ERRCODE = 'invalid_parameter_value',
+                DETAIL = 'No index holds it: changes has it in details, as primary_key.',
+                HINT = 'bemi.table_at() and bemi.as_of() have the row.';
     ELSIF bemi._has_key(m, key) THEN
         RETURN key;
     END IF;

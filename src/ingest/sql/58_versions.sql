@@ -37,6 +37,7 @@ CREATE OR REPLACE FUNCTION bemi._records_of_keys(m bemi.moment, keys text[])
 RETURNS TABLE (change @schema@.changes, unidentified boolean, stretch bemi.moment, known_till timestamptz,
     commit_position bigint, sequence bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog SET jit = off AS $$
+    -- compiled, it would take ten times as long as it runs
     WITH s AS MATERIALIZED (
         SELECT (m.slot, m.database, m.schema, m."table", t.stored, t.from_position, t.to_position, NULL,
                 t.source)::bemi.moment AS stretch, t.from_position, t.to_position, t.source,
@@ -249,7 +250,12 @@ DECLARE
     -- a record may be of one of the rows that are there, and does not tell
     unsure boolean := false;
     ended boolean;
+    -- rows that have come without a key
+    others bigint := 0;
 BEGIN
+    IF cardinality(keys) > 1000 THEN
+        RAISE NOTICE 'rows of key % have had more than 1000 keys: they are followed through the nearest', asked;
+    END IF;
     OPEN records FOR SELECT * FROM bemi._records_of_keys(m, keys) k
         WHERE k.commit_position <= till ORDER BY k.commit_position, k.sequence;
     LOOP
@@ -274,6 +280,7 @@ BEGIN
         place := bemi._place_of(present, change, identity, r.unidentified);
         IF r.unidentified THEN
             unsure := unsure OR cardinality(present) > 0 AND bemi._may_be_any(m, change, identity);
+            others := others + (place IS NULL AND change.primary_key IS NULL AND change.before = '{}')::integer;
             CONTINUE WHEN place IS NULL AND (change.primary_key = ANY (keys)) IS NOT TRUE;
         END IF;
         CONTINUE WHEN change.operation = 'SNAPSHOT' AND (present[place]).image::text = change.after::text;
@@ -300,6 +307,10 @@ BEGIN
         END IF;
     END LOOP;
     CLOSE records;
+    IF others > 0 AND till = 9223372036854775807 THEN
+        RAISE NOTICE '% later changes of % have no key: row % may have come again with one of them', others,
+            bemi.moment_text(m), asked;
+    END IF;
 END $$;
 COMMENT ON FUNCTION bemi.versions_of(bemi.moment, text, bigint) IS
     'the records of a key with the number of the row of each, and what that row was before and after it';

@@ -23,8 +23,9 @@ COMMENT ON FUNCTION bemi.first_of(jsonb, jsonb) IS 'the first of two; for the ag
 CREATE OR REPLACE AGGREGATE bemi.first(jsonb) (SFUNC = bemi.first_of, STYPE = jsonb);
 COMMENT ON AGGREGATE bemi.first(jsonb) IS 'the first value in the order given that is not null';
 
--- A time range is found by the index on committed_at; without one, all changes are read.
-CREATE OR REPLACE VIEW bemi.activity AS
+-- A time range is found by the index on committed_at; without one, all changes are read. It shows what whoever asks
+-- may read of `changes`, by row security too.
+CREATE OR REPLACE VIEW bemi.activity WITH (security_invoker = true) AS
 SELECT c.committed_at,
     bemi.who(bemi.first(c.context ORDER BY c.sequence)) AS who,
     c.database,
