@@ -94,7 +94,7 @@ BEGIN
         PERFORM count_row(c, c.after, 1) WHERE c.operation IN ('CREATE', 'UPDATE');
         IF c.operation = 'TRUNCATE' THEN
             PERFORM fill_counted();
-            DELETE FROM counted WHERE name = c."table" AND part = coalesce(c.details->>'partition', '');
+            DELETE FROM counted k WHERE k.name = c."table" AND k.part = coalesce(c.details->>'partition', '');
         END IF;
         RETURN;
     ELSIF c.operation = 'TRUNCATE' THEN

@@ -77,21 +77,45 @@ END $$;
 COMMENT ON FUNCTION bemi._is_undone(@schema@.changes, bigint, text[]) IS
     'whether a TRUNCATE was reverted, and that was not reverted in turn';
 
--- What of the later changes of a row stands once one more was made: the transaction of the last ones is taken away
--- where it has left the row as it found it, or another where this is its revert, which may take it back at once.
+-- Whether a row had a key only within the transaction of a change, all of whose changes of that key are selected: it came to the
+-- key there. Then the key is free before and after, for other rows to do the same.
+CREATE OR REPLACE FUNCTION bemi._passed_by(selection text, change @schema@.changes, key text)
+RETURNS boolean LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $body$
+DECLARE
+    passed boolean;
+BEGIN
+    EXECUTE format($query$
+        SELECT coalesce((array_agg(k.came ORDER BY k.sequence))[1] AND bool_and(k.selected), false) FROM (
+            SELECT c.sequence, coalesce(%1$s, false) AS selected, c.operation = 'CREATE'
+                OR coalesce(c.primary_key = $2 AND c.previous_key <> $2, false) AS came
+            FROM @schema@.changes c
+            WHERE c."table" = ($1)."table" AND c.schema = ($1).schema AND c.database = ($1).database
+                AND c.commit_position = ($1).commit_position AND c.primary_key = $2
+            UNION ALL
+            SELECT c.sequence, coalesce(%1$s, false), false FROM @schema@.changes c
+            WHERE c."table" = ($1)."table" AND c.schema = ($1).schema AND c.database = ($1).database
+                AND c.commit_position = ($1).commit_position AND c.previous_key = $2 AND c.primary_key <> $2) k
+    $query$, selection) INTO passed USING change, key;
+    RETURN passed;
+END $body$;
+COMMENT ON FUNCTION bemi._passed_by(text, @schema@.changes, text) IS
+    'whether a row had a key only within the transaction of a change';
+
+-- What of the later changes of a row stands once one more was made. `passed`: bemi._passed_by(). Then a transaction at whose end no row
+-- has the key any more is taken away again. Or another one is, where this is its revert, which may take it back at once.
 CREATE OR REPLACE FUNCTION bemi._still_standing(standing @schema@.changes[], change @schema@.changes,
-    later @schema@.changes, key text)
+    later @schema@.changes, key text, passed boolean)
 RETURNS @schema@.changes[] LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     n integer := cardinality(standing);
     reverts jsonb := later.context#>'{reverts,transaction_id}';
-    before text;
+    before jsonb;
 BEGIN
     WHILE n > 0 AND standing[n].commit_position = later.commit_position LOOP
         n := n - 1;
     END LOOP;
-    before := bemi._left_at(CASE n WHEN 0 THEN change ELSE standing[n] END, key)::text;
-    IF later.operation <> 'TRUNCATE' AND bemi._left_at(later, key)::text = before
+    before := bemi._left_at(CASE n WHEN 0 THEN change ELSE standing[n] END, key);
+    IF later.operation <> 'TRUNCATE' AND passed AND before = '{}' AND bemi._left_at(later, key) = '{}'
         OR later.operation = 'TRUNCATE' AND (before = '{}' OR key IS NULL)
             AND bemi._is_undone(later, later.transaction_id, '{CREATE}')
     THEN
@@ -105,7 +129,7 @@ BEGIN
     END LOOP;
     RETURN CASE WHEN reverts = to_jsonb(standing[n].transaction_id) THEN standing[:n - 1] ELSE standing || later END;
 END $$;
-COMMENT ON FUNCTION bemi._still_standing(@schema@.changes[], @schema@.changes, @schema@.changes, text) IS
+COMMENT ON FUNCTION bemi._still_standing(@schema@.changes[], @schema@.changes, @schema@.changes, text, boolean) IS
     'what of the later changes of a row stands once one more was made';
 
 -- Why a change that is followed by one that is not selected can't be undone; null where all that
@@ -115,6 +139,7 @@ RETURNS text LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' AS $$
 DECLARE
     standing @schema@.changes[] := '{}';
+    passed boolean := key IS NOT NULL AND bemi._passed_by(selection, change, key);
     top @schema@.changes;
     later record;
 BEGIN
@@ -122,7 +147,7 @@ BEGIN
         bemi._behind_sql('($1)', '$2', '')) USING change, key
     LOOP
         EXIT WHEN later.selected;
-        standing := bemi._still_standing(standing, change, later.change, key);
+        standing := bemi._still_standing(standing, change, later.change, key, passed);
     END LOOP;
     top := standing[1];
     RETURN format('its row was changed later, by the %s %s at %s, which is not selected',

@@ -140,7 +140,7 @@ CREATE OR REPLACE FUNCTION bemi._is_fatal(state text)
 RETURNS boolean LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN (
-    SELECT "left"(state, 2) IN ('40', '53', '57', '58') OR state IN ('55P03', '42501', 'XX001', 'XX002'));
+    SELECT "left"(state, 2) IN ('40', '53', '57', '58') OR state IN ('55P03', 'XX001', 'XX002'));
 END $$;
 COMMENT ON FUNCTION bemi._is_fatal(text) IS
     'whether an error says nothing of a row, and ends everything';
