@@ -1,9 +1,9 @@
 // `verify`: the tables, rebuilt from `changes`, against the source's, at one position.
 //
 // A temporary slot gives a position and a snapshot of exactly what was committed before it. Once
-// the records up to there are stored, both sides give their rows in the order of keys, as hashes,
-// and are read side by side: memory does not grow with them. Where hashes differ, images are looked
-// at.
+// the records up to there are stored, both sides are read side by side in the order of keys, as
+// hashes: the destination's server sorts records, and this command sorts the source's rows, with
+// bounded memory. Where hashes differ, images are looked at.
 #include <unistd.h>
 
 #include "commands.hpp"
@@ -66,7 +66,8 @@ void Verify::TakeSnapshot() {
     for (int i = 0; i < kSnapshots; ++i) {
         auto replication = ConnectSource(settings_, Connection::Kind::kReplication);
         system_ = IdentifySystem(*replication);
-        std::string name = "bemi_verify_" + std::to_string(getpid()), snapshot;
+        std::string name = "bemi_verify_" + std::to_string(getpid()) + "_" + std::to_string(i);
+        std::string snapshot;
         position_ = CreateSlotAndTell(*replication, name, SlotKind::kTemporary, &snapshot);
         source_ = std::make_unique<VerifySource>(settings_, snapshot);
         place_ = bemi::ingest::Compare(*destination_, system_, replication->Database());
@@ -169,6 +170,8 @@ int Verify::Finish() {
 
 // A value that the source's server cannot write as JSON costs its table, not the others.
 void Verify::CompareTable(VerifyTable* table) {
+    if (!table->unreadable.empty())
+        return report_.Fail(table->Name(), "not compared: " + table->unreadable);
     Baseline baseline = records_->ReadBaseline(*table);
     if (table->unlogged && records_->AllColumns(*table, baseline).empty())
         return report_.Note(table->Name(),
@@ -179,8 +182,7 @@ void Verify::CompareTable(VerifyTable* table) {
         (baseline.by_key ? CompareByKey : CompareKeyless)(
             {*source_, *records_, settings_, table, baseline, report_});
     } catch (const DatabaseError& error) {
-        std::string kind = error.sqlstate.substr(0, 2);
-        if (kind != "22" && kind != "54")
+        if (!CostsOneTable(error))
             throw;
         source_->Restore();
         records_->Restore();

@@ -11,7 +11,7 @@ class KeyComparison {
     explicit KeyComparison(const Comparison& c)
         : c_(c),
           details_(c.source, c.records, c.settings, c.table, &c.report),
-          rows_(c.source.rows(), c.source.RowsQuery(c.table)),
+          rows_(c.source.Rows(*c.table)),
           events_(c.records, c.records.EventsQuery(*c.table, c.baseline)),
           history_(c.baseline) {}
 
@@ -27,19 +27,19 @@ class KeyComparison {
 
     const Comparison& c_;
     VerifyDetails details_;
-    CopyReader rows_;
+    std::unique_ptr<SourceRows> rows_;
     EventReader events_;
     KeyHistory history_;
     std::optional<KeyEvent> ahead_;
-    CopyFields row_{{}};
+    SourceRow row_{};
     std::string row_key_, key_;
     bool in_source_ = false, in_records_ = false;
 };
 
 void KeyComparison::NextRow() {
-    in_source_ = rows_.Next(&row_);
+    in_source_ = rows_->Next(&row_);
     if (in_source_)
-        row_key_ = row_.Field();
+        row_key_ = row_.key;
 }
 
 // A row of the source that no record holds.
@@ -68,11 +68,9 @@ void KeyComparison::Both() {
     const KeyEvent* holds = history_.End();
     if (holds == nullptr)
         return Lost(key_, history_.last());
-    std::string_view hash = row_.Field(), image = row_.Field();
-    std::string_view recorded(reinterpret_cast<const char*>(holds->after->data()), sizeof(Hash));
     c_.report.Compared(1);
-    if (hash != recorded)
-        details_.Row(key_, *holds, image);
+    if (row_.hash != holds->after)
+        details_.Row(key_, *holds, row_.number);
 }
 
 // A table without any record: a line for all of its rows.
@@ -116,7 +114,7 @@ void KeyComparison::Run() {
             details_.Doubted(key_, doubt);
         NextKey();
     }
-    details_.Flush();
+    details_.Finish();
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "session.hpp"
+#include "verify_hash.hpp"
 
 namespace bemi::ingest {
 
@@ -108,8 +109,8 @@ Baseline VerifyRecords::ReadBaseline(const VerifyTable& table) {
     Lsn last = SnapshotOf(table, "max", 0);
     Baseline since_last = baseline;
     since_last.from = std::max(baseline.from, last);
-    baseline.by_key = table.key.exists && !(HasKeylessRecords(table, since_last.from) &&
-                                            ShowsWholeRows(table, since_last));
+    baseline.by_key = table.has_key && !(HasKeylessRecords(table, since_last.from) &&
+                                         ShowsWholeRows(table, since_last));
     if (!baseline.by_key) {
         baseline.from = since_last.from;
     } else if (HasKeylessRecords(table, baseline.from)) {
@@ -140,7 +141,7 @@ bool VerifyRecords::HasKeylessRecords(const VerifyTable& table, Lsn from) {
 
 std::string VerifyRecords::EventsQuery(const VerifyTable& table, const Baseline& baseline) {
     auto hash = [&](const char* image) {
-        return HashSql(*rows_, WithoutColumns(*rows_, image, table.ignored) + "::text");
+        return HashSql(WithoutColumns(*rows_, image, table.ignored) + "::text");
     };
     const std::string where =
         From() + "WHERE " + IsOf(table) + Place(baseline.from) + " AND c.operation IN ";
@@ -166,7 +167,7 @@ std::string VerifyRecords::EventsQuery(const VerifyTable& table, const Baseline&
 std::string VerifyRecords::CountsQuery(const VerifyTable& table, const Baseline& baseline,
                                        const std::vector<std::string>& without) {
     auto side = [&](const char* image, const char* count, const char* operations) {
-        std::string hash = HashSql(*rows_, WithoutColumns(*rows_, image, without) + "::text");
+        std::string hash = HashSql(WithoutColumns(*rows_, image, without) + "::text");
         return "SELECT " + hash + ", " + count + ", c.id" + From() + "WHERE " + IsOf(table) +
                Place(baseline.from) + " AND c.commit_position < " + std::to_string(position_) +
                " AND c.operation IN " + operations + " AND NOT EXISTS (SELECT FROM " +
