@@ -67,7 +67,7 @@ struct RowPlanner::Column {
 };
 
 RowPlanner::RowPlanner(Connection& source, const Settings& settings)
-    : source_(source), settings_(settings) {
+    : source_(source), settings_(settings), guard_(settings) {
     const std::string quoted = DecoderOption(settings, "quote_numbers");
     options_.quote_bigint = quoted.find("bigint") != std::string::npos;
     options_.quote_numeric = quoted.find("numeric") != std::string::npos;
@@ -147,16 +147,23 @@ void RowPlanner::DescribeTypes(const std::vector<Column>& columns, const std::st
 // COPY of a table runs nothing but output functions: there is no plan to be made, whose maker would
 // evaluate constants in the expressions of indexes and statistics. What it will not read are
 // generated columns.
-std::string RowPlanner::Statement(const SnapshotTable& table, const std::vector<Column>& read) {
+void RowPlanner::SetStatement(const SnapshotTable& table, const std::vector<Column>& read,
+                              RowPlan* plan) {
     std::string list;
     bool generated = false;
     for (const Column& column : read) {
         list += (list.empty() ? "" : ", ") + column.quoted;
         generated |= column.generated;
     }
-    if (!generated)
-        return "COPY " + table.name + (list.empty() ? "" : " (" + list + ")") + " TO STDOUT";
-    return "COPY (SELECT " + list + " FROM ONLY " + table.name + ") TO STDOUT";
+    if (!generated) {
+        plan->statement = "COPY " + table.name + (list.empty() ? "" : " (" + list + ")");
+    } else {
+        plan->statement = "COPY (SELECT " + list + " FROM ONLY " + table.name + ")";
+        plan->guard = &guard_;
+        plan->oid = table.oid;
+        plan->table = table.name;
+    }
+    plan->statement += " TO STDOUT";
 }
 
 RowPlan RowPlanner::Plan(const SnapshotTable& table) {
@@ -198,7 +205,7 @@ RowPlan RowPlanner::Plan(const SnapshotTable& table) {
         }
         plan.key.push_back(static_cast<size_t>(found - read.begin()));
     }
-    plan.statement = Statement(table, read);
+    SetStatement(table, read, &plan);
     return plan;
 }
 

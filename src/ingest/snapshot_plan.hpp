@@ -3,22 +3,16 @@
 // evaluated.
 #pragma once
 
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "connection.hpp"
 #include "settings.hpp"
+#include "snapshot_guard.hpp"
 #include "snapshot_tables.hpp"
 #include "text_to_json.hpp"
 
 namespace bemi::ingest {
-
-// A table cannot be read without the risk that code of its owner's choice runs. What it says is for
-// the user.
-struct Unreadable : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
 
 // A column that is read.
 struct PlannedColumn {
@@ -32,6 +26,8 @@ struct PlannedColumn {
 struct RowPlan {
     // COPY … TO STDOUT, whose columns are these.
     std::string statement;
+    PlanGuard* guard = nullptr;  // of a statement that is a query; null: it is not
+    std::string oid, table;      // for the guard
     std::vector<PlannedColumn> columns;
     std::vector<size_t> key;        // places of the key's columns, in its order; empty: no key
     std::vector<size_t> canonical;  // places of the columns that are shown, in jsonb's order
@@ -45,7 +41,6 @@ class RowPlanner {
     // is made. Plans live no longer than this.
     RowPlanner(Connection& source, const Settings& settings);
 
-    // Throws Unreadable.
     RowPlan Plan(const SnapshotTable& table);
 
  private:
@@ -54,12 +49,13 @@ class RowPlanner {
     std::vector<Column> ListColumns(const std::string& oid);
     std::vector<std::string> ListKey(const std::string& oid);
     void DescribeTypes(const std::vector<Column>& columns, const std::string& oid);
-    std::string Statement(const SnapshotTable& table, const std::vector<Column>& read);
+    void SetStatement(const SnapshotTable& table, const std::vector<Column>& read, RowPlan* plan);
 
     Connection& source_;
     const Settings& settings_;
     ValueTypes types_;
     JsonOptions options_;
+    PlanGuard guard_;
     std::string exclude_, mask_, server_exclude_, server_mask_;
 };
 

@@ -4,13 +4,31 @@
 
 namespace bemi::ingest {
 
+namespace {
+
+std::unique_ptr<CopyTextReader> Start(Connection& source, const RowPlan& plan) {
+    if (plan.guard == nullptr)
+        return std::make_unique<CopyTextReader>(source, plan.statement);
+    plan.guard->Enter(plan.oid, plan.table);
+    try {
+        auto reader = std::make_unique<CopyTextReader>(source, plan.statement);
+        plan.guard->Leave();
+        return reader;
+    } catch (const DatabaseError&) {
+        plan.guard->Leave();
+        throw;
+    }
+}
+
+}  // namespace
+
 RowReader::RowReader(Connection& source, const RowPlan& plan)
     : plan_(plan),
-      reader_(source, plan.statement),
+      reader_(Start(source, plan)),
       sql_ascii_(source.ServerEncoding() == "SQL_ASCII") {}
 
 bool RowReader::Next() {
-    if (!reader_.Next(&fields_))
+    if (!reader_->Next(&fields_))
         return false;
     // A row without columns is an empty line.
     if (plan_.columns.empty())

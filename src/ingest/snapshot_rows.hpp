@@ -1,6 +1,7 @@
 // The rows of a table, as text from the types' output functions, made into keys and images here.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,7 +15,7 @@ namespace bemi::ingest {
 class RowReader {
  public:
     // The connection and the plan must outlive the reader; the connection has to be read to the end
-    // before it is asked for anything else.
+    // before it is asked for anything else. Throws Unreadable.
     RowReader(Connection& source, const RowPlan& plan);
 
     bool Next();
@@ -31,7 +32,7 @@ class RowReader {
 
  private:
     const RowPlan& plan_;
-    CopyTextReader reader_;
+    std::unique_ptr<CopyTextReader> reader_;
     bool sql_ascii_;
     std::vector<std::string_view> fields_;
     std::vector<std::string> converted_;

@@ -38,6 +38,7 @@ class Verify {
     void CatchUp();
     void Nudge();
     void CompareTable(VerifyTable* table);
+    void GiveUp(const VerifyTable& table, const std::string& why);
     void TellRest(size_t done);
     int Finish();
 
@@ -168,10 +169,8 @@ int Verify::Finish() {
     return static_cast<int>(report_.failures() > 0 ? Exit::kFailed : Exit::kDone);
 }
 
-// A value that the source's server cannot write as JSON costs its table, not the others.
+// A table that cannot be read, or a value of which cannot, does not cost the others.
 void Verify::CompareTable(VerifyTable* table) {
-    if (!table->unreadable.empty())
-        return report_.Fail(table->Name(), "not compared: " + table->unreadable);
     Baseline baseline = records_->ReadBaseline(*table);
     if (table->unlogged && records_->AllColumns(*table, baseline).empty())
         return report_.Note(table->Name(),
@@ -184,10 +183,16 @@ void Verify::CompareTable(VerifyTable* table) {
     } catch (const DatabaseError& error) {
         if (!CostsOneTable(error))
             throw;
-        source_->Restore();
-        records_->Restore();
-        report_.Fail(table->Name(), "not compared: " + error.side + ": " + error.what());
+        GiveUp(*table, error.side + ": " + error.what());
+    } catch (const Unreadable& error) {
+        GiveUp(*table, error.what());
     }
+}
+
+void Verify::GiveUp(const VerifyTable& table, const std::string& why) {
+    source_->Restore();
+    records_->Restore();
+    report_.Fail(table.Name(), "not compared: " + why);
 }
 
 }  // namespace

@@ -12,6 +12,17 @@ constexpr size_t kBytes = 4 << 20;
 // apart.
 constexpr size_t kFewColumns = 4;
 
+const char* WhyBroken(Doubt::Kind kind) {
+    switch (kind) {
+        case Doubt::Kind::kNoRow:
+            return "a record changed a row that none had made";
+        case Doubt::Kind::kTwoRows:
+            return "a record made the row, which was there";
+        default:
+            return kWrongId;
+    }
+}
+
 }  // namespace
 
 VerifyDetails::VerifyDetails(VerifySource& source, VerifyRecords& records, const Settings& settings,
@@ -28,9 +39,7 @@ void VerifyDetails::Row(const std::string& key, const KeyEvent& record, uint64_t
 void VerifyDetails::Doubted(const std::string& key, const Doubt& doubt) {
     if (doubt.kind != Doubt::Kind::kFound) {
         Difference difference{Difference::Kind::kBroken, key};
-        difference.why = doubt.kind == Doubt::Kind::kNoRow
-                             ? "a record changed a row that none had made"
-                             : "a record made the row, which was there";
+        difference.why = WhyBroken(doubt.kind);
         difference.record = doubt.id;
         difference.commit = doubt.commit;
         return report_->Add(difference);

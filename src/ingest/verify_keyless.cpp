@@ -100,6 +100,17 @@ Names PassingColumns(const Comparison& c, bool any_rows) {
 
 }  // namespace
 
+void CompareIds(const Comparison& c) {
+    c.records.WrongIds(*c.table, c.baseline, [&](const Doubt& doubt) {
+        Difference difference{Difference::Kind::kBroken, ""};
+        difference.keyless = true;
+        difference.why = kWrongId;
+        difference.record = doubt.id;
+        difference.commit = doubt.commit;
+        c.report.Add(difference);
+    });
+}
+
 void CompareKeyless(const Comparison& c) {
     std::string why;
     if (c.baseline.known_from >= c.records.position())
@@ -115,6 +126,7 @@ void CompareKeyless(const Comparison& c) {
         without.insert(without.end(), passing.begin(), passing.end());
     }
     c.report.Begin(c.table->Name());
+    CompareIds(c);
     Count(c, without, true, &any_rows);
     c.report.End();
 }

@@ -121,6 +121,7 @@ void KeyComparison::Run() {
 
 void CompareByKey(const Comparison& comparison) {
     comparison.report.Begin(comparison.table->Name());
+    CompareIds(comparison);
     KeyComparison(comparison).Run();
     comparison.report.End();
 }

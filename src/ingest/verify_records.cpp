@@ -132,6 +132,22 @@ Baseline VerifyRecords::ReadBaseline(const VerifyTable& table) {
     return baseline;
 }
 
+void VerifyRecords::WrongIds(const VerifyTable& table, const Baseline& baseline,
+                             const std::function<void(const Doubt&)>& with) {
+    CopyReader reader(*rows_, "SELECT c.id, c.commit_position, c.sequence" + From() + "WHERE " +
+                                  IsOf(table) + " AND (c.commit_position < " +
+                                  std::to_string(baseline.from) + " OR c.primary_key IS NULL AND " +
+                                  Key("primary_key") + " IS NULL)");
+    CopyFields row{{}};
+    while (reader.Next(&row)) {
+        Doubt doubt{Doubt::Kind::kWrongId, {}, *TakeHash(&row), 0};
+        doubt.commit = static_cast<Lsn>(row.Int64());
+        const auto sequence = static_cast<uint64_t>(row.Int64());
+        if (!IsIdOf(doubt.id, doubt.commit, sequence))
+            with(doubt);
+    }
+}
+
 // Of the time before the table had its key.
 bool VerifyRecords::HasKeylessRecords(const VerifyTable& table, Lsn from) {
     return rows_->Value("SELECT true" + From() + "WHERE " + IsOf(table) + Place(from) +
@@ -259,6 +275,10 @@ bool EventReader::Next(std::string* key, KeyHistory* history, std::optional<KeyE
         return false;
     *key = key_;
     for (; more_ && key_ == *key; Advance()) {
+        // (A record that changes a key is among those of both.)
+        if (event_.kind != KeyEvent::Kind::kLeave &&
+            !IsIdOf(event_.id, event_.commit, event_.sequence))
+            history->Add(Doubt{Doubt::Kind::kWrongId, {}, event_.id, event_.commit});
         if (event_.commit < records_.position())
             history->Add(event_);
         else if (event_.commit >= records_.stored())

@@ -90,16 +90,10 @@ std::optional<std::vector<VerifyTable>> VerifySource::Tables(bool same_database)
         }
         VerifyTable& table = tables.back();
         table.unlogged |= part.unlogged;
-        try {
-            table.plans.push_back(planner_->Plan(part));
-        } catch (const Unreadable& error) {
-            table.unreadable = error.what();
-        }
+        table.plans.push_back(planner_->Plan(part));
         table.parts.push_back(std::move(part));
     }
     for (VerifyTable& table : tables) {
-        if (table.plans.empty())
-            continue;
         table.has_key = !table.plans.front().key.empty();
         for (const PlannedColumn& column : table.plans.front().columns) {
             if (column.ignored)

@@ -26,7 +26,6 @@ struct VerifyTable {
     bool unlogged = false;
     bool has_key = false;
     std::vector<std::string> ignored;
-    std::string unreadable;  // why it cannot be compared; empty where it can
 
     std::string Name() const { return schema + "." + table; }
 };
@@ -76,7 +75,8 @@ class VerifySource {
     // truncated after the snapshot, which no longer shows its rows then: take another one.
     std::optional<std::vector<VerifyTable>> Tables(bool same_database);
 
-    // Hashes are without the columns that are ignored, or those that are named.
+    // These throw Unreadable. Hashes are without the columns that are ignored, or those that are
+    // named.
     std::unique_ptr<SourceRows> Rows(const VerifyTable& table);
     std::unique_ptr<SourceCounts> Counts(const VerifyTable& table,
                                          const std::vector<std::string>& without);
