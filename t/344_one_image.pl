@@ -120,11 +120,12 @@ my %words = (LATIN1 => 'é ÿ', EUC_JP => '日本語 ｶﾅ', SQL_ASCII => 'é')
 foreach my $encoding (sort keys %words)
 {
 	my $in = lc "in_$encoding";
-	my ($name, $text) = (sql_name("t $words{$encoding}"), sql_literal($words{$encoding}));
+	my ($type, $table, $column) = map { sql_name("$_ $words{$encoding}") } qw(p t c);
+	my $text = sql_literal($words{$encoding});
 	$source->safe_psql('postgres', "CREATE DATABASE $in TEMPLATE template0 ENCODING '$encoding' LOCALE 'C'");
-	my $rows = "CREATE TYPE $name AS (n int, $name text);
-CREATE TABLE ${name}_t (row_id int, $name text, j json, b jsonb, p $name, a text[], PRIMARY KEY (row_id, $name)); ALTER TABLE ${name}_t REPLICA IDENTITY FULL;
-INSERT INTO ${name}_t SELECT g, $text || g, json_build_object($text, $text), jsonb_build_object($text, $text), ROW(1, $text), ARRAY[$text, NULL] FROM generate_series(1, 3) g;" =~ s/"_t/_t"/gr;
+	my $rows = "CREATE TYPE $type AS (n int, $column text);
+CREATE TABLE $table (row_id int, $column text, j json, b jsonb, p $type, a text[], PRIMARY KEY (row_id, $column)); ALTER TABLE $table REPLICA IDENTITY FULL;
+INSERT INTO $table SELECT g, $text || g, json_build_object($text, $text), jsonb_build_object($text, $text), ROW(1, $text)::$type, ARRAY[$text, NULL] FROM generate_series(1, 3) g;";
 	$rows .= q{CREATE TABLE bytes (row_id int PRIMARY KEY, v text, a text[]); INSERT INTO bytes SELECT 1, v, ARRAY[v] FROM convert_from('\xff4180c3a9c3'::bytea, 'SQL_ASCII') v;} if $encoding eq 'SQL_ASCII';
 	my ($from, $end) = one_image($in, $encoding, $rows, rows => 3, no_verify => $encoding eq 'SQL_ASCII');
 	ingest_fails("$encoding: refused by verify", 3, qr/has no encoding \(SQL_ASCII\)/, $from, $end, 'verify', '--slot', $in) if $encoding eq 'SQL_ASCII';
