@@ -116,6 +116,29 @@ is($sql->(q{SELECT after FROM changes WHERE "table" = 'quoted' LIMIT 1}), '{"d":
 is($sql->(q{SELECT primary_key FROM changes WHERE "table" = 'including' ORDER BY primary_key LIMIT 1}), '[7, "eu"]', 'a key is without what its index includes');
 is($sql->(q{SELECT count(primary_key) FROM changes WHERE "table" = 'hidden_key'}), '0', 'a key that is left out is not shown');
 
+# Tables without a primary key, whose key is that of another index.
+my $unique = q{
+CREATE TABLE by_unique (a int NOT NULL, b text NOT NULL, c int, row_id int); CREATE UNIQUE INDEX z ON by_unique (a); CREATE UNIQUE INDEX y ON by_unique (b) INCLUDE (c); CREATE UNIQUE INDEX x ON by_unique (a, b);
+CREATE TABLE by_identity (a int NOT NULL, b int NOT NULL, c int NOT NULL, row_id int); CREATE UNIQUE INDEX ON by_identity (a); CREATE UNIQUE INDEX chosen ON by_identity (c, b); ALTER TABLE by_identity REPLICA IDENTITY USING INDEX chosen;
+CREATE TABLE unfit (a int, b int NOT NULL, row_id int, UNIQUE (a), UNIQUE (b) DEFERRABLE); CREATE UNIQUE INDEX ON unfit (b) WHERE a > 0; CREATE UNIQUE INDEX ON unfit ((b + 1)); CREATE INDEX ON unfit (b); ALTER TABLE unfit REPLICA IDENTITY FULL;
+CREATE TABLE root (a int NOT NULL, b int NOT NULL, row_id int) PARTITION BY LIST (a); CREATE UNIQUE INDEX "B" ON root (a, b); CREATE UNIQUE INDEX c ON root (b, a);
+CREATE TABLE leaf (row_id int, b int NOT NULL, a int NOT NULL); CREATE UNIQUE INDEX a ON leaf (b, a); CREATE UNIQUE INDEX "0" ON leaf (b); ALTER TABLE root ATTACH PARTITION leaf DEFAULT;
+INSERT INTO by_unique VALUES (1, 'one', 5, 1); INSERT INTO by_identity VALUES (1, 2, 3, 1); INSERT INTO unfit VALUES (1, 2, 1); INSERT INTO root VALUES (1, 2, 1)};
+SKIP:
+{
+	my ($code) = $source->psql('postgres', q{SELECT FROM pg_create_logical_replication_slot('probe', 'bemi_decoder', true);
+		SELECT FROM pg_logical_slot_peek_changes('probe', NULL, NULL, 'keys', 'unique')});
+	skip 'this decoder shows primary keys alone', 1 if $code != 0;
+	foreach my $keys ('unique', 'primary')
+	{
+		my $in = "by_$keys";
+		$source->safe_psql('postgres', "CREATE DATABASE $in");
+		my (undef, undef, $ask) = one_image($in, "keys=$keys", $unique, rows => 4, options => [ "keys=$keys" ]);
+		is($ask->(q{SELECT string_agg("table" || ' ' || coalesce(primary_key, '-'), ', ' ORDER BY "table") FROM changes}),
+			$keys eq 'unique' ? 'by_identity [3, 2], by_unique one, root [1, 2], unfit -' : 'by_identity -, by_unique -, root -, unfit -', "keys=$keys: the keys");
+	}
+}
+
 my %words = (LATIN1 => 'é ÿ', EUC_JP => '日本語 ｶﾅ', SQL_ASCII => 'é');
 foreach my $encoding (sort keys %words)
 {
