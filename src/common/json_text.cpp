@@ -59,6 +59,25 @@ void AppendAsAscii(uint32_t code, std::string* out) {
     AppendUnicodeEscape(code, out);
 }
 
+void AppendCodePoint(uint32_t code, std::string* out) {
+    static const unsigned char kLead[] = {0, 0xC0, 0xE0, 0xF0};
+    const int more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+    out->push_back(static_cast<char>(kLead[more] | code >> (6 * more)));
+    for (int shift = 6 * (more - 1); shift >= 0; shift -= 6)
+        out->push_back(static_cast<char>(0x80 | ((code >> shift) & 0x3F)));
+}
+
+// The number of the four hexadecimal digits behind `\\u`.
+uint32_t HexUnit(std::string_view text, size_t at) {
+    uint32_t value = 0;
+    for (size_t i = at; i < at + 4 && i < text.size(); ++i) {
+        const char c = text[i];
+        const int digit = c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
+        value = value << 4 | (static_cast<uint32_t>(digit) & 15);
+    }
+    return value;
+}
+
 bool IsClean(unsigned char byte) {
     return byte >= 0x20 && byte != '"' && byte != '\\' && byte < 0x80;
 }
@@ -211,15 +230,6 @@ void AppendUnescaped(std::string_view literal, std::string* out) {
         out->append(literal);
         return;
     }
-    auto unit = [&](size_t at) {
-        uint32_t value = 0;
-        for (size_t i = at; i < at + 4 && i < literal.size(); ++i) {
-            const char c = literal[i];
-            const int digit = c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
-            value = value << 4 | (static_cast<uint32_t>(digit) & 15);
-        }
-        return value;
-    };
     for (size_t i = 0; i < literal.size(); ++i) {
         if (literal[i] != '\\') {
             out->push_back(literal[i]);
@@ -232,21 +242,13 @@ void AppendUnescaped(std::string_view literal, std::string* out) {
             out->push_back(found != nullptr ? kTo[found - kFrom] : c);
             continue;
         }
-        uint32_t code = unit(i + 1);
+        uint32_t code = HexUnit(literal, i + 1);
         i += 4;
         if (code >= 0xD800 && code < 0xDC00) {
-            code = 0x10000 + ((code - 0xD800) << 10) + (unit(i + 3) - 0xDC00);
+            code = 0x10000 + ((code - 0xD800) << 10) + (HexUnit(literal, i + 3) - 0xDC00);
             i += 6;
         }
-        if (code < 0x80) {
-            out->push_back(static_cast<char>(code));
-            continue;
-        }
-        static const unsigned char kLead[] = {0, 0xC0, 0xE0, 0xF0};
-        const int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-        out->push_back(static_cast<char>(kLead[more] | code >> (6 * more)));
-        for (int shift = 6 * (more - 1); shift >= 0; shift -= 6)
-            out->push_back(static_cast<char>(0x80 | ((code >> shift) & 0x3F)));
+        AppendCodePoint(code, out);
     }
 }
 

@@ -166,6 +166,19 @@ void RowPlanner::SetStatement(const SnapshotTable& table, const std::vector<Colu
     plan->statement += " TO STDOUT";
 }
 
+// A key with a column that is not shown is not shown at all.
+void RowPlanner::SetKey(const SnapshotTable& table, const std::vector<Column>& read,
+                        RowPlan* plan) {
+    for (const std::string& number : ListKey(table.oid)) {
+        auto found = std::find_if(read.begin(), read.end(), [&](const Column& column) {
+            return column.number == number && column.shown();
+        });
+        if (found == read.end())
+            return plan->key.clear();
+        plan->key.push_back(static_cast<size_t>(found - read.begin()));
+    }
+}
+
 RowPlan RowPlanner::Plan(const SnapshotTable& table) {
     std::vector<Column> columns = ListColumns(table.oid), read;
     DescribeTypes(columns, table.oid);
@@ -194,17 +207,7 @@ RowPlan RowPlanner::Plan(const SnapshotTable& table) {
     std::sort(plan.canonical.begin(), plan.canonical.end(), [&](size_t a, size_t b) {
         return KeyIsBefore(plan.columns[a].name, plan.columns[b].name);
     });
-    // A key with a column that is not shown is not shown at all.
-    for (const std::string& number : ListKey(table.oid)) {
-        auto found = std::find_if(read.begin(), read.end(), [&](const Column& column) {
-            return column.number == number && column.shown();
-        });
-        if (found == read.end()) {
-            plan.key.clear();
-            break;
-        }
-        plan.key.push_back(static_cast<size_t>(found - read.begin()));
-    }
+    SetKey(table, read, &plan);
     SetStatement(table, read, &plan);
     return plan;
 }

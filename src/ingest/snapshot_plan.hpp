@@ -49,6 +49,7 @@ class RowPlanner {
     std::vector<Column> ListColumns(const std::string& oid);
     std::vector<std::string> ListKey(const std::string& oid);
     void DescribeTypes(const std::vector<Column>& columns, const std::string& oid);
+    void SetKey(const SnapshotTable& table, const std::vector<Column>& read, RowPlan* plan);
     void SetStatement(const SnapshotTable& table, const std::vector<Column>& read, RowPlan* plan);
 
     Connection& source_;
