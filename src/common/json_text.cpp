@@ -67,7 +67,7 @@ void AppendCodePoint(uint32_t code, std::string* out) {
         out->push_back(static_cast<char>(0x80 | ((code >> shift) & 0x3F)));
 }
 
-// The number of the four hexadecimal digits behind `\\u`.
+// The number of the four hexadecimal digits behind `\u`.
 uint32_t HexUnit(std::string_view text, size_t at) {
     uint32_t value = 0;
     for (size_t i = at; i < at + 4 && i < text.size(); ++i) {

@@ -193,10 +193,12 @@ RowPlan RowPlanner::Plan(const SnapshotTable& table) {
         if (column.shown())
             read.push_back(column);
     }
-    // COPY without columns would read them all.
+    // COPY without columns would read them all: one is read that is not shown.
     const bool any_shown = !read.empty();
     if (!any_shown && !columns.empty())
-        read.push_back(columns.front());
+        read.push_back(*std::min_element(
+            columns.begin(), columns.end(),
+            [](const Column& a, const Column& b) { return a.generated < b.generated; }));
     for (const Column& column : read) {
         plan.columns.push_back(
             {column.name, {}, types_.Find(column.type), any_shown, column.ignored});
