@@ -39,6 +39,8 @@ class Snapshot {
     std::vector<SnapshotTable> TakeSnapshot();
     std::optional<std::vector<SnapshotTable>> LockedTables();
     void BeginStoring();
+    void CountFromThere();
+    bool IsStored(const SnapshotTable& table);
     void Store(const SnapshotTable& table);
     void CopyTable(const SnapshotTable& table);
     void AppendRow(const SnapshotTable& table, const RowPlan& plan, const RowReader& row);
@@ -55,7 +57,7 @@ class Snapshot {
     uint32_t system_hash_ = 0;
     Lsn position_ = 0;  // that the rows get
     int64_t taken_at_ = 0;
-    uint64_t sequence_ = 0, tables_ = 0, failures_ = 0;
+    uint64_t sequence_ = 0, first_ = 0, tables_ = 0, failures_ = 0;
     bool storing_ = false;  // in the middle of a COPY to the destination
     std::string buffer_, database_, key_, image_;
 };
@@ -108,20 +110,50 @@ void Snapshot::BeginStoring() {
         "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8 - 946684800000000");
     taken_at_ = std::strtoll(now.c_str(), nullptr, 10);
     destination_->Query("BEGIN");
+    CountFromThere();
     destination_->Query("SELECT bemi.ensure_partition(" + destination_->Literal(settings_.schema) +
                         ", '2000-01-01 00:00:00+00'::timestamptz + " + std::to_string(taken_at_) +
                         " * interval '1 microsecond')");
 }
 
+// Another snapshot may have been given the same position (on a standby, where no WAL came between
+// them): rows of other tables get the numbers behind its own.
+void Snapshot::CountFromThere() {
+    const std::string of = std::to_string(position_) + ", ",
+                      by = ", " + std::to_string(system_.identifier) + ", " +
+                           std::to_string(progress_.fork) + ")";
+    const std::string last = destination_->Value(
+        "SELECT max(sequence) FROM " + destination_->Identifier(settings_.schema) +
+        ".changes WHERE id BETWEEN bemi.change_id(" + of + "0" + by + " AND bemi.change_id(" + of +
+        "4294967295" + by);
+    sequence_ = first_ = std::strtoull(last.c_str(), nullptr, 10);
+}
+
+// True where that snapshot has stored the table: these are its rows.
+bool Snapshot::IsStored(const SnapshotTable& table) {
+    Connection& d = *destination_;
+    return first_ > 0 &&
+           d.Value("SELECT true FROM bemi.snapshots WHERE system_identifier = " +
+                   std::to_string(system_.identifier) + " AND database = " + d.Literal(database_) +
+                   " AND schema = " + d.Literal(table.schema) +
+                   " AND \"table\" = " + d.Literal(table.table) +
+                   " AND partition = " + d.Literal(table.partition ? table.shown : "") +
+                   " AND position = " + d.Literal(FormatLsn(position_))) == "t";
+}
+
 int Snapshot::Run() {
     FindProgress();
     std::vector<SnapshotTable> tables = TakeSnapshot();
+    if (tables.empty() && !settings_.only_tables.empty())
+        throw Failure(Exit::kUsage, "no table of the source matches " + settings_.only_tables);
     BeginStoring();
     planner_ = std::make_unique<RowPlanner>(*source_, settings_);
-    for (const SnapshotTable& table : tables)
-        Store(table);
+    for (const SnapshotTable& table : tables) {
+        if (!IsStored(table))
+            Store(table);
+    }
     destination_->Query("COMMIT");
-    reporter_.Say(FormatCount(sequence_) + " rows of " + std::to_string(tables_) +
+    reporter_.Say(FormatCount(sequence_ - first_) + " rows of " + std::to_string(tables_) +
                   " tables stored as of " + FormatLsn(position_ + 1) +
                   (failures_ == 0 ? "" : ", " + FormatCount(failures_) + " tables not stored"));
     return static_cast<int>(failures_ == 0 ? Exit::kDone : Exit::kFailed);
@@ -251,7 +283,16 @@ void Snapshot::Remember(const SnapshotTable& table, uint64_t rows) {
 
 int RunSnapshot(const Settings& settings) {
     Snapshot snapshot(settings);
-    return snapshot.Run();
+    try {
+        return snapshot.Run();
+    } catch (const DatabaseError& error) {
+        if (error.sqlstate != "23505")
+            throw;
+        throw Failure(Exit::kFailed,
+                      "another snapshot is being stored that has the same position (" +
+                          std::string(error.what()) + ")",
+                      "run this one again when that is done");
+    }
 }
 
 }  // namespace bemi::ingest
