@@ -135,6 +135,7 @@ int Verify::Run() {
         throw Failure(Exit::kUsage, "no table of the source matches " + settings_.only_tables);
     CatchUp();
     records_ = std::make_unique<VerifyRecords>(settings_, progress_, position_);
+    source_->WhileReading([this] { report_.reporter().Tick(kNoTime); });
     for (size_t i = 0; i < tables_.size(); ++i) {
         try {
             CompareTable(&tables_[i]);

@@ -1,4 +1,5 @@
 // Rows and records of a table with a key, side by side in the order of keys.
+#include "units.hpp"
 #include "verify_compare.hpp"
 #include "verify_details.hpp"
 
@@ -115,6 +116,11 @@ void KeyComparison::Run() {
         NextKey();
     }
     details_.Finish();
+    if (rows_->unkeyed > 0)
+        c_.report.Note(c_.table->Name(),
+                       FormatCount(rows_->unkeyed) +
+                           " rows left out: their key is a JSON null, or too long, and records do "
+                           "not have it");
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "errors.hpp"
-#include "snapshot_rows.hpp"
 #include "verify_hash.hpp"
 
 namespace bemi::ingest {
@@ -103,24 +102,37 @@ std::optional<std::vector<VerifyTable>> VerifySource::Tables(bool same_database)
     return tables;
 }
 
-std::unique_ptr<SourceRows> VerifySource::Rows(const VerifyTable& table) {
-    auto rows = std::make_unique<SourceRows>();
+void VerifySource::Read(const VerifyTable& table, const EachRow& with) {
+    constexpr uint64_t kRows = 1024;
     uint64_t number = 0;
-    std::string key, image, value;
     for (const RowPlan& plan : table.plans) {
-        const std::vector<bool> without = Places(plan, table.ignored);
         for (RowReader row(*rows_, plan); row.Next(); ++number) {
-            if (!row.MakeKey(&key)) {
-                ++rows->unkeyed;
-                continue;
-            }
-            image.clear();
-            row.AppendComparable(without, &image);
-            value = Bytes(HashOf(image));
-            AppendBigEndian(number, &value);
-            rows->sort_.Add(key, value);
+            with(row, plan, number);
+            if (number % kRows == 0)
+                while_reading_();
         }
     }
+}
+
+std::unique_ptr<SourceRows> VerifySource::Rows(const VerifyTable& table) {
+    auto rows = std::make_unique<SourceRows>();
+    std::string key, image, value;
+    const RowPlan* last = nullptr;
+    std::vector<bool> without;
+    Read(table, [&](const RowReader& row, const RowPlan& plan, uint64_t number) {
+        if (last != &plan)
+            without = Places(plan, table.ignored);
+        last = &plan;
+        if (!row.MakeKey(&key)) {
+            ++rows->unkeyed;
+            return;
+        }
+        image.clear();
+        row.AppendComparable(without, &image);
+        value = Bytes(HashOf(image));
+        AppendBigEndian(number, &value);
+        rows->sort_.Add(key, value);
+    });
     rows->sort_.Sort();
     return rows;
 }
@@ -129,15 +141,17 @@ std::unique_ptr<SourceCounts> VerifySource::Counts(const VerifyTable& table,
                                                    const std::vector<std::string>& names) {
     auto counts = std::make_unique<SourceCounts>();
     std::string image;
-    for (const RowPlan& plan : table.plans) {
-        const std::vector<bool> without = Places(plan, names);
-        for (RowReader row(*rows_, plan); row.Next();) {
-            image.clear();
-            row.AppendComparable(without, &image);
-            counts->sort_.Add(Bytes(HashOf(image)), {});
-            counts->any_ = true;
-        }
-    }
+    const RowPlan* last = nullptr;
+    std::vector<bool> without;
+    Read(table, [&](const RowReader& row, const RowPlan& plan, uint64_t) {
+        if (last != &plan)
+            without = Places(plan, names);
+        last = &plan;
+        image.clear();
+        row.AppendComparable(without, &image);
+        counts->sort_.Add(Bytes(HashOf(image)), {});
+        counts->any_ = true;
+    });
     counts->sort_.Sort();
     return counts;
 }
@@ -146,18 +160,15 @@ void VerifySource::Images(const VerifyTable& table,
                           const std::function<std::optional<uint64_t>()>& next,
                           const std::function<void(const std::string& image)>& with) {
     std::optional<uint64_t> wanted = next();
-    uint64_t number = 0;
     std::string image, failed;
-    for (const RowPlan& plan : table.plans) {
-        for (RowReader row(*rows_, plan); row.Next(); ++number) {
-            if (wanted != number)
-                continue;
-            image.clear();
-            row.AppendImage(&image, &failed);
-            with(image);
-            wanted = next();
-        }
-    }
+    Read(table, [&](const RowReader& row, const RowPlan&, uint64_t number) {
+        if (wanted != number)
+            return;
+        image.clear();
+        row.AppendImage(&image, &failed);
+        with(image);
+        wanted = next();
+    });
 }
 
 std::vector<std::string> VerifySource::Columns(const VerifyTable& table) {

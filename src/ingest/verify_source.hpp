@@ -12,6 +12,7 @@
 #include "connection.hpp"
 #include "settings.hpp"
 #include "snapshot_plan.hpp"
+#include "snapshot_rows.hpp"
 #include "snapshot_tables.hpp"
 #include "verify_history.hpp"
 #include "verify_sort.hpp"
@@ -75,6 +76,9 @@ class VerifySource {
     // truncated after the snapshot, which no longer shows its rows then: take another one.
     std::optional<std::vector<VerifyTable>> Tables(bool same_database);
 
+    // Called now and then while rows are read.
+    void WhileReading(std::function<void()> hook) { while_reading_ = std::move(hook); }
+
     // These throw Unreadable. Hashes are without the columns that are ignored, or those that are
     // named.
     std::unique_ptr<SourceRows> Rows(const VerifyTable& table);
@@ -93,9 +97,14 @@ class VerifySource {
     void Restore();
 
  private:
+    // Calls `with` for each row of the table, with its number and the plan by which it is read.
+    using EachRow = std::function<void(const RowReader& row, const RowPlan& plan, uint64_t number)>;
+    void Read(const VerifyTable& table, const EachRow& with);
+
     const Settings& settings_;
     std::unique_ptr<Connection> rows_;
     std::unique_ptr<RowPlanner> planner_;
+    std::function<void()> while_reading_ = [] {};
 };
 
 }  // namespace bemi::ingest
