@@ -98,7 +98,7 @@ TAP_TESTS = 1
 # Debian's clang bitcode step would need C++ flags of its own, and a plugin gains nothing from it.
 override with_llvm = no
 
-PG_CPPFLAGS = -I$(srcdir)/include -I$(srcdir)/src/session
+PG_CPPFLAGS = -I$(srcdir)/include -I$(srcdir)/src/common -I$(srcdir)/src/session
 PG_CXXFLAGS = -std=c++17 -fno-exceptions -fno-rtti -fno-threadsafe-statics -fvisibility=hidden \
 	-Wall -Wextra -Werror -Wno-register -Wno-unused-parameter $(BEMI_CXXFLAGS)
 

@@ -170,10 +170,19 @@ like($output, qr/lost c   ; last record none/, 'a row that came in it');
 ingest_ok($source, $destination, 'snapshot', @options);
 like($verify->('a snapshot mends it', 0, @options, '--table', 'by_char,old,gone,toast'), qr/^public\.by_char: 2 rows compared, all as recorded$/m, 'all is known');
 
-# --- values that no jsonb holds cost their table alone
+# --- what jsonb would refuse is a string in the records, and here
 
-$on->(q{CREATE TABLE aaa (id int PRIMARY KEY, j json); INSERT INTO aaa VALUES (1, '1e999999')});
-$output = $verify->('a table that cannot be read as JSON', 1, @options, '--table', 'aaa,by_char');
-like($output, qr/^public\.aaa: not compared: source: .*^public\.by_char: 2 rows compared, all as recorded$/ms, 'costs itself alone');
+$on->(q{CREATE TABLE aaa (id int PRIMARY KEY, j json, js json[]); INSERT INTO aaa VALUES (1, '1e999999', ARRAY['"\u0000"'::json, '["\udc00"]'])});
+like($verify->('values of json that no jsonb holds', 0, @options, '--table', 'aaa'), qr/^public\.aaa: 1 rows compared, all as recorded$/m, 'are compared as strings');
+
+# --- ids and places
+
+$sql->($_) foreach
+  q{UPDATE changes SET id = gen_random_uuid() WHERE "table" = 'aaa'},
+  q{UPDATE changes SET sequence = sequence + 1000 WHERE "table" = 'keyless' AND after->>'v' = 'b' AND operation = 'UPDATE'};
+$output = $verify->('a changed id, and a changed sequence', 6, @options);
+like($output, qr/^public\.aaa  broken 1: the id of a record is not that of its place: its id, commit_position or sequence was changed; record \S+ at/m, 'an id');
+like($output, qr/^public\.keyless  broken 1 row without a key: the id of a record is not that of its place/m, 'a sequence, though the order is the same');
+is(scalar(() = $output =~ /not that of its place/g), 2, 'and nothing else');
 
 done_testing();

@@ -77,6 +77,7 @@ find_missing() {
     if ! have gcc || ! have g++; then need g++; fi
     have make || need make
     g++ -x c++ -E - <<<'#include <rapidjson/rapidjson.h>' >/dev/null 2>&1 || need rapidjson-dev
+    g++ -x c++ -E - <<<'#include <openssl/evp.h>' >/dev/null 2>&1 || need libssl-dev
     find_more_missing
 }
 

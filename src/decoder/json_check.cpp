@@ -5,123 +5,17 @@
 // checked here first, and stand as a 0 followed by blanks in the copy that the Reader sees; what is
 // written is always the original's text.
 
-#include <climits>
 #include <cstring>
 #include <new>
 
 #include "bemi/json_check.hpp"
 #include "bemi/text.hpp"
 #include "bemi/wire.hpp"
+#include "json_number.hpp"
 
 namespace bemi {
 
 namespace {
-
-constexpr std::size_t kPlainNumber = 18;  // digits that the Reader takes as an integer
-
-bool IsDigit(char c) {
-    return c >= '0' && c <= '9';
-}
-bool IsNumberByte(char c) {
-    return IsDigit(c) || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
-}
-
-std::size_t CountDigits(std::string_view text) {
-    std::size_t count = 0;
-    while (count < text.size() && IsDigit(text[count]))
-        count++;
-    return count;
-}
-
-// A number of JSON's grammar in parts.
-struct NumberParts {
-    std::string_view integer;
-    std::string_view fraction;
-    std::int64_t exponent;
-};
-
-bool SplitNumber(std::string_view text, NumberParts* parts) {
-    *parts = {};
-    if (!text.empty() && text[0] == '-')
-        text.remove_prefix(1);
-    parts->integer = First(text, CountDigits(text));
-    text.remove_prefix(parts->integer.size());
-    if (parts->integer.empty() || (parts->integer.size() > 1 && parts->integer[0] == '0'))
-        return false;
-    if (!text.empty() && text[0] == '.') {
-        text.remove_prefix(1);
-        parts->fraction = First(text, CountDigits(text));
-        text.remove_prefix(parts->fraction.size());
-        if (parts->fraction.empty())
-            return false;
-    }
-    if (text.empty())
-        return true;
-    if (text[0] != 'e' && text[0] != 'E')
-        return false;
-    text.remove_prefix(1);
-    const bool negative = !text.empty() && text[0] == '-';
-    if (!text.empty() && (text[0] == '-' || text[0] == '+'))
-        text.remove_prefix(1);
-    if (text.empty() || CountDigits(text) != text.size())
-        return false;
-    constexpr std::int64_t kHuge = 1'000'000'000'000;
-    for (char digit : text) {
-        if (parts->exponent < kHuge)
-            parts->exponent = parts->exponent * 10 + (digit - '0');
-    }
-    if (negative)
-        parts->exponent = -parts->exponent;
-    return true;
-}
-
-bool InRangeOfNumeric(const NumberParts& parts) {
-    // numeric.c: the exponent's own limit, then NUMERIC_DSCALE_MAX and NUMERIC_WEIGHT_MAX.
-    constexpr std::int64_t kExponentLimit = INT_MAX / 2;
-    constexpr std::int64_t kMaxScale = 0x3FFF;
-    constexpr std::int64_t kMaxDigits = (INT64_C(32767) + 1) * 4;
-    if (parts.exponent >= kExponentLimit || parts.exponent <= -kExponentLimit)
-        return false;
-    if (static_cast<std::int64_t>(parts.fraction.size()) - parts.exponent > kMaxScale)
-        return false;
-    std::int64_t digits = static_cast<std::int64_t>(parts.integer.size());
-    std::size_t zeros = parts.integer.find_first_not_of('0');
-    if (zeros == std::string_view::npos) {
-        zeros = parts.fraction.find_first_not_of('0');
-        if (zeros == std::string_view::npos)
-            return true;
-        digits = -static_cast<std::int64_t>(zeros);
-    }
-    return digits + parts.exponent <= kMaxDigits;
-}
-
-// Hides the numbers that the Reader can't read. Returns false where one is out of numeric's range.
-bool HideLongNumbers(char* text, std::size_t length) {
-    bool in_string = false;
-    for (std::size_t i = 0; i < length;) {
-        const char c = text[i];
-        if (in_string || !(IsDigit(c) || c == '-')) {
-            if (c == '"')
-                in_string = !in_string;
-            i += in_string && c == '\\' ? 2 : 1;
-            continue;
-        }
-        std::size_t end = i;
-        bool plain = true;
-        for (; end < length && IsNumberByte(text[end]); end++)
-            plain &= text[end] != 'e' && text[end] != 'E';
-        const std::string_view number(text + i, end - i);
-        NumberParts parts;
-        if ((!plain || number.size() > kPlainNumber) && SplitNumber(number, &parts)) {
-            if (!InRangeOfNumeric(parts))
-                return false;
-            std::memset(text + i, ' ', number.size());
-            text[i] = '0';
-        }
-        i = end;
-    }
-    return true;
-}
 
 // What the Reader reports goes to the Writer, unless jsonb would not have it.
 class CheckingHandler {
@@ -143,7 +37,7 @@ class CheckingHandler {
     bool RawNumber(const char* text, rapidjson::SizeType, bool) {
         const std::string_view rest = Behind(original_, static_cast<std::size_t>(text - copy_));
         std::size_t length = 0;
-        while (length < rest.size() && IsNumberByte(rest[length]))
+        while (length < rest.size() && json::IsNumberByte(rest[length]))
             length++;
         return writer_.RawNumber(rest.data(), static_cast<rapidjson::SizeType>(length));
     }
@@ -219,7 +113,7 @@ const char* WriteCheckedJson(JsonStream& out, std::string_view text, int max_dep
         static_cast<char*>(MemoryContextAllocHuge(CurrentMemoryContext, text.size() + 1));
     std::memcpy(copy, text.data(), text.size());
     copy[text.size()] = '\0';
-    if (!HideLongNumbers(copy, text.size())) {
+    if (!json::HideLongNumbers(copy, text.size())) {
         pfree(copy);
         return "a number is out of range for type numeric";
     }

@@ -1,5 +1,7 @@
 #include "change_id.hpp"
 
+#include <algorithm>
+
 namespace bemi::ingest {
 
 namespace {
@@ -21,6 +23,13 @@ Uuid ChangeId(uint64_t commit_position, uint32_t sequence, uint32_t system_hash)
     PutBigEndian((position >> 12) << 16 | uint64_t{8} << 12 | (position & 0xFFF), id.data());
     PutBigEndian(uint64_t{2} << 62 | uint64_t{sequence} << 30 | system_hash, id.data() + 8);
     return id;
+}
+
+bool IsIdOf(const Uuid& id, uint64_t commit_position, uint64_t sequence) {
+    constexpr unsigned char kOfPlace = 0xC0;  // of the byte where the system's bits begin
+    const Uuid expected = ChangeId(commit_position, static_cast<uint32_t>(sequence), 0);
+    return sequence <= UINT32_MAX && std::equal(id.begin(), id.begin() + 12, expected.begin()) &&
+           (id[12] & kOfPlace) == expected[12];
 }
 
 uint32_t SystemHash(uint64_t system_identifier, uint32_t fork) {

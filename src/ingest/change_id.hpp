@@ -20,6 +20,10 @@ using Uuid = std::array<unsigned char, 16>;
 
 Uuid ChangeId(uint64_t commit_position, uint32_t sequence, uint32_t system_hash);
 
+// Whether an id is that of a change at this place, of whatever system: the system identifier of a
+// source may have become another one since, as by pg_upgrade.
+bool IsIdOf(const Uuid& id, uint64_t commit_position, uint64_t sequence);
+
 // `fork` counts the times that a timeline was left behind whose changes had been stored already.
 uint32_t SystemHash(uint64_t system_identifier, uint32_t fork);
 

@@ -202,6 +202,16 @@ void Connection::EndCopy() {
         ThrowResultError(error.get());
 }
 
+void Connection::AbortCopy() {
+    while (PQputCopyEnd(conn_.get(), "given up") == 0)
+        Flush();
+    while (PGresult* result = NextResult()) {
+        Result held(result);
+        if (PQstatus(conn_.get()) == CONNECTION_BAD)
+            ThrowConnectionError();
+    }
+}
+
 bool Connection::NextCopy(std::string_view* message, std::chrono::milliseconds wait, bool* ended) {
     auto deadline = Clock::now() + wait;
     *ended = false;

@@ -48,6 +48,8 @@ class Connection {
     void PutCopy(std::string_view data);
     // Ends it and waits for the result.
     void EndCopy();
+    // Gives it up: what was sent is not stored, and the transaction has failed.
+    void AbortCopy();
 
     // COPY TO STDOUT and streaming. The next message, if one comes within `wait`; `*ended` tells
     // that the server ended the stream in good order. The text lives until the next call.

@@ -1,5 +1,7 @@
 #include "copy_reader.hpp"
 
+#include <cstring>
+
 #include "errors.hpp"
 
 namespace bemi::ingest {
@@ -24,6 +26,21 @@ uint64_t Number(std::string_view bytes) {
     for (char c : bytes)
         value = value << 8 | static_cast<unsigned char>(c);
     return value;
+}
+
+// A field of COPY's text format that has a backslash.
+void AppendUnescapedField(std::string_view field, std::string* out) {
+    static const char kFrom[] = "bfnrtv", kTo[] = "\b\f\n\r\t\v";
+    for (size_t i = 0; i < field.size(); ++i) {
+        const char c = field[i];
+        if (c != '\\' || i + 1 == field.size()) {
+            out->push_back(c);
+            continue;
+        }
+        const char next = field[++i];
+        const void* found = std::memchr(kFrom, next, sizeof kFrom - 1);
+        out->push_back(found != nullptr ? kTo[static_cast<const char*>(found) - kFrom] : next);
+    }
 }
 
 }  // namespace
@@ -57,6 +74,41 @@ bool CopyReader::Next(CopyFields* row) {
         return true;
     }
     return false;
+}
+
+CopyTextReader::CopyTextReader(Connection& connection, const std::string& statement)
+    : connection_(connection) {
+    connection_.Query(statement);
+}
+
+bool CopyTextReader::Next(std::vector<std::string_view>* fields) {
+    std::string_view row;
+    while (!ended_ && !connection_.NextCopy(&row, 1000ms, &ended_)) {
+    }
+    if (ended_)
+        return false;
+    if (!row.empty() && row.back() == '\n')
+        row.remove_suffix(1);
+    fields->clear();
+    unescaped_.clear();
+    unescaped_.reserve(row.size());  // so that no field that points into it moves
+    for (bool more = true; more;) {
+        const size_t tab = row.find('\t');
+        const std::string_view field = row.substr(0, tab);
+        more = tab != std::string_view::npos;
+        if (more)
+            row.remove_prefix(tab + 1);
+        if (field == "\\N") {
+            fields->emplace_back();
+        } else if (field.find('\\') == std::string_view::npos) {
+            fields->push_back(field.empty() ? std::string_view("") : field);
+        } else {
+            const size_t start = unescaped_.size();
+            AppendUnescapedField(field, &unescaped_);
+            fields->push_back(std::string_view(unescaped_).substr(start));
+        }
+    }
+    return true;
 }
 
 void Drain(Connection& connection) {

@@ -1,8 +1,10 @@
-// Rows of a COPY TO in binary format, one after the other.
+// Rows of a COPY TO, in binary or in text format, one after the other.
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "connection.hpp"
 
@@ -33,6 +35,21 @@ class CopyReader {
  private:
     Connection& connection_;
     bool first_ = true, ended_ = false;
+};
+
+// The same of COPY … TO STDOUT in text format: what the types' output functions give.
+class CopyTextReader {
+ public:
+    // Starts the statement; as CopyReader.
+    CopyTextReader(Connection& connection, const std::string& statement);
+
+    // False at the end. Fields live until the next call; data() is null where one is null.
+    bool Next(std::vector<std::string_view>* fields);
+
+ private:
+    Connection& connection_;
+    std::string unescaped_;
+    bool ended_ = false;
 };
 
 // Reads what is left of a COPY that nobody wants any more, if there is one.

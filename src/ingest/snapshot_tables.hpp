@@ -1,12 +1,13 @@
-// Which tables a snapshot holds, and the query that gives a table's rows as the decoder would write
-// them.
+// Which tables a snapshot holds, and the settings and locks under which they are read.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "connection.hpp"
+#include "errors.hpp"
 #include "settings.hpp"
 
 namespace bemi::ingest {
@@ -14,9 +15,9 @@ namespace bemi::ingest {
 struct SnapshotTable {
     std::string oid;
     std::string schema, table;  // those of the topmost partitioned table
-    std::string name;           // its own, quoted
+    std::string name;           // its own, quoted, as the source has it
+    std::string shown;          // the same, as records have it
     bool partition = false, unlogged = false;
-    std::string missing;  // JSON of the columns that are masked; empty where none is
 };
 
 // In the transaction of the snapshot. Ordinary tables and partitions, unlogged ones among them,
@@ -30,25 +31,17 @@ std::vector<std::pair<std::string, std::string>> ListTablesWithRows(Connection& 
 // Throws Failure(kRefused) where the role may not read them all.
 void DemandRights(Connection& source, const std::vector<SnapshotTable>& tables);
 
-// SELECT with two columns: the key as text, the row as jsonb. Fills in table->missing. `condition`
-// is SQL about the table as t.
-std::string RowsQuery(Connection& source, const Settings& settings, SnapshotTable* table,
-                      const std::string& condition = {});
+// Whether an error of a query about one table leaves the others as they were: what its values, its
+// rules or its rights bring about, and no trouble of the server's or of the way to it.
+bool CostsOneTable(const DatabaseError& error);
 
-// The primary key that the records of a table show.
-struct TableKey {
-    bool exists = false;
-    // The columns, as name (quoted) and type, where all of them have values that are the same as
-    // text and as JSON, and read back from it; else empty.
-    std::vector<std::pair<std::string, std::string>> plain;
-};
-TableKey KeyOf(Connection& source, const Settings& settings, const SnapshotTable& table);
+// Locks them against changes of their shape. False where one of them was rewritten or truncated
+// after the snapshot, which no longer shows its rows then: take another one.
+bool LockTables(Connection& source, const std::vector<SnapshotTable>& tables);
 
-// Columns of which a change alone is no record (option ignore_columns).
-std::vector<std::string> IgnoredColumns(Connection& source, const Settings& settings,
-                                        const SnapshotTable& table);
-
-// The settings that to_jsonb looks at, as the decoder has them.
-extern const char* const kOutputSettings;
+// A connection whose transaction sees what the exported snapshot shows. Its settings are those
+// under which output functions write as the decoder does, and keep everything else from being run.
+// A database without an encoding (SQL_ASCII) sends its bytes as they are.
+std::unique_ptr<Connection> ConnectForRows(const Settings& settings, const std::string& snapshot);
 
 }  // namespace bemi::ingest

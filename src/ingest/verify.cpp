@@ -1,9 +1,9 @@
 // `verify`: the tables, rebuilt from `changes`, against the source's, at one position.
 //
 // A temporary slot gives a position and a snapshot of exactly what was committed before it. Once
-// the records up to there are stored, both sides give their rows in the order of keys, as hashes,
-// and are read side by side: memory does not grow with them. Where hashes differ, images are looked
-// at.
+// the records up to there are stored, both sides are read side by side in the order of keys, as
+// hashes: the destination's server sorts records, and this command sorts the source's rows, with
+// bounded memory. Where hashes differ, images are looked at.
 #include <unistd.h>
 
 #include "commands.hpp"
@@ -38,6 +38,7 @@ class Verify {
     void CatchUp();
     void Nudge();
     void CompareTable(VerifyTable* table);
+    void GiveUp(const VerifyTable& table, const std::string& why);
     void TellRest(size_t done);
     int Finish();
 
@@ -66,7 +67,8 @@ void Verify::TakeSnapshot() {
     for (int i = 0; i < kSnapshots; ++i) {
         auto replication = ConnectSource(settings_, Connection::Kind::kReplication);
         system_ = IdentifySystem(*replication);
-        std::string name = "bemi_verify_" + std::to_string(getpid()), snapshot;
+        std::string name = "bemi_verify_" + std::to_string(getpid()) + "_" + std::to_string(i);
+        std::string snapshot;
         position_ = CreateSlotAndTell(*replication, name, SlotKind::kTemporary, &snapshot);
         source_ = std::make_unique<VerifySource>(settings_, snapshot);
         place_ = bemi::ingest::Compare(*destination_, system_, replication->Database());
@@ -133,6 +135,7 @@ int Verify::Run() {
         throw Failure(Exit::kUsage, "no table of the source matches " + settings_.only_tables);
     CatchUp();
     records_ = std::make_unique<VerifyRecords>(settings_, progress_, position_);
+    source_->WhileReading([this] { report_.reporter().Tick(kNoTime); });
     for (size_t i = 0; i < tables_.size(); ++i) {
         try {
             CompareTable(&tables_[i]);
@@ -167,7 +170,7 @@ int Verify::Finish() {
     return static_cast<int>(report_.failures() > 0 ? Exit::kFailed : Exit::kDone);
 }
 
-// A value that the source's server cannot write as JSON costs its table, not the others.
+// A table that cannot be read, or a value of which cannot, does not cost the others.
 void Verify::CompareTable(VerifyTable* table) {
     Baseline baseline = records_->ReadBaseline(*table);
     if (table->unlogged && records_->AllColumns(*table, baseline).empty())
@@ -179,13 +182,18 @@ void Verify::CompareTable(VerifyTable* table) {
         (baseline.by_key ? CompareByKey : CompareKeyless)(
             {*source_, *records_, settings_, table, baseline, report_});
     } catch (const DatabaseError& error) {
-        std::string kind = error.sqlstate.substr(0, 2);
-        if (kind != "22" && kind != "54")
+        if (!CostsOneTable(error))
             throw;
-        source_->Restore();
-        records_->Restore();
-        report_.Fail(table->Name(), "not compared: " + error.side + ": " + error.what());
+        GiveUp(*table, error.side + ": " + error.what());
+    } catch (const Unreadable& error) {
+        GiveUp(*table, error.what());
     }
+}
+
+void Verify::GiveUp(const VerifyTable& table, const std::string& why) {
+    source_->Restore();
+    records_->Restore();
+    report_.Fail(table.Name(), "not compared: " + why);
 }
 
 }  // namespace

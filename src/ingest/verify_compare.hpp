@@ -16,6 +16,8 @@ struct Comparison {
     VerifyReport& report;
 };
 
+// Tells of records without a key that are not in their place.
+void CompareIds(const Comparison& comparison);
 void CompareByKey(const Comparison& comparison);
 void CompareKeyless(const Comparison& comparison);
 

@@ -1,5 +1,7 @@
 #include "verify_details.hpp"
 
+#include <cstring>
+
 namespace bemi::ingest {
 
 namespace {
@@ -10,48 +12,67 @@ constexpr size_t kBytes = 4 << 20;
 // apart.
 constexpr size_t kFewColumns = 4;
 
+const char* WhyBroken(Doubt::Kind kind) {
+    switch (kind) {
+        case Doubt::Kind::kNoRow:
+            return "a record changed a row that none had made";
+        case Doubt::Kind::kTwoRows:
+            return "a record made the row, which was there";
+        default:
+            return kWrongId;
+    }
+}
+
 }  // namespace
 
 VerifyDetails::VerifyDetails(VerifySource& source, VerifyRecords& records, const Settings& settings,
                              VerifyTable* table, VerifyReport* report)
     : source_(source), records_(records), settings_(settings), table_(table), report_(report) {}
 
-void VerifyDetails::Row(const std::string& key, const KeyEvent& record, std::string_view image) {
-    rows_.push_back({key, std::string(image), record.id, {}, record.commit, {}});
-    bytes_ += key.size() + image.size();
-    if (rows_.size() >= kQuestions || bytes_ >= kBytes)
-        Flush();
+void VerifyDetails::Row(const std::string& key, const KeyEvent& record, uint64_t number) {
+    std::string place, value(reinterpret_cast<const char*>(record.id.data()), record.id.size());
+    AppendBigEndian(number, &place);
+    AppendBigEndian(record.commit, &value);
+    asked_.Add(place, value + key);
 }
 
 void VerifyDetails::Doubted(const std::string& key, const Doubt& doubt) {
     if (doubt.kind != Doubt::Kind::kFound) {
         Difference difference{Difference::Kind::kBroken, key};
-        difference.why = doubt.kind == Doubt::Kind::kNoRow
-                             ? "a record changed a row that none had made"
-                             : "a record made the row, which was there";
+        difference.why = WhyBroken(doubt.kind);
         difference.record = doubt.id;
         difference.commit = doubt.commit;
         return report_->Add(difference);
     }
     doubts_.push_back({key, {}, doubt.left, doubt.id, doubt.commit, {}});
-    bytes_ += key.size();
     if (doubts_.size() >= kQuestions)
-        Flush();
+        FlushDoubts();
 }
 
-void VerifyDetails::LookUp() {
-    std::vector<std::string> keys;
-    for (const Question& question : rows_) {
-        if (question.image.empty())
-            keys.push_back(question.key);
-    }
-    if (keys.empty())
+// The rows that were asked about, in the order in which the source's table is read.
+void VerifyDetails::AskRows() {
+    asked_.Sort();
+    SortItem item;
+    bool there = asked_.Next(&item);
+    if (!there)
         return;
-    std::map<std::string, std::string> images = source_.Lookup(table_, keys);
-    for (Question& question : rows_) {
-        if (question.image.empty())
-            question.image = images[question.key];
-    }
+    auto next = [&]() -> std::optional<uint64_t> {
+        if (!there)
+            return std::nullopt;
+        return BigEndian(item.key);
+    };
+    source_.Images(*table_, next, [&](const std::string& image) {
+        Question question;
+        question.image = image;
+        std::memcpy(question.left.data(), item.value.data(), question.left.size());
+        question.commit = BigEndian(item.value.substr(question.left.size(), 8));
+        question.key = item.value.substr(question.left.size() + 8);
+        bytes_ += question.key.size() + image.size();
+        rows_.push_back(std::move(question));
+        if (rows_.size() >= kQuestions || bytes_ >= kBytes)
+            FlushRows();
+        there = asked_.Next(&item);
+    });
 }
 
 // The columns in which two images differ: of the row and of the record that holds it, or what one
@@ -144,11 +165,19 @@ void VerifyDetails::Answer(std::vector<Question>* questions, bool doubts) {
     questions->clear();
 }
 
-void VerifyDetails::Flush() {
-    LookUp();
-    Answer(&rows_, false);
+void VerifyDetails::FlushDoubts() {
     Answer(&doubts_, true);
+}
+
+void VerifyDetails::FlushRows() {
+    Answer(&rows_, false);
     bytes_ = 0;
+}
+
+void VerifyDetails::Finish() {
+    FlushDoubts();
+    AskRows();
+    FlushRows();
 }
 
 }  // namespace bemi::ingest

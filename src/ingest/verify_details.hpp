@@ -18,11 +18,12 @@ class VerifyDetails {
     VerifyDetails(VerifySource& source, VerifyRecords& records, const Settings& settings,
                   VerifyTable* table, VerifyReport* report);
 
-    // The row of the source (its image, or empty: look it up) against the record that holds it.
-    void Row(const std::string& key, const KeyEvent& record, std::string_view image);
+    // The row of the source, by its number, against the record that holds it. Answered at the end:
+    // the source's table is read once more for the images of all of them.
+    void Row(const std::string& key, const KeyEvent& record, uint64_t number);
     void Doubted(const std::string& key, const Doubt& doubt);
-    // Answers what is left.
-    void Flush();
+    // Answers what is left. The source's connection is free.
+    void Finish();
 
  private:
     struct Question {
@@ -32,8 +33,9 @@ class VerifyDetails {
         std::vector<std::string> columns;
     };
 
-    void Ask(Question question);
-    void LookUp();
+    void AskRows();
+    void FlushDoubts();
+    void FlushRows();
     std::string QuestionsSql(bool doubts) const;
     void Answer(std::vector<Question>* questions, bool doubts);
     void FindBirths(const std::set<std::string>& columns);
@@ -44,6 +46,7 @@ class VerifyDetails {
     const Settings& settings_;
     VerifyTable* table_;
     VerifyReport* report_;
+    ExternalSort asked_;  // of rows: number → record, commit position, key
     std::vector<Question> rows_, doubts_;
     size_t bytes_ = 0;
     // of a column: the id of the first record that has it, empty where none does

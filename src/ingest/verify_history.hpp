@@ -58,6 +58,7 @@ struct Doubt {
         kFound,  // a record found other values than the one before it had left, as their hashes say
         kNoRow,  // one changed or removed a row that no record had made
         kTwoRows,  // one made a row that was there
+        kWrongId,  // the id of one is not that of its place among the records
     };
     Kind kind;
     Uuid left, id;  // of the record before, and of the record
@@ -74,6 +75,8 @@ class KeyHistory {
     const KeyEvent* End();
     // The last record of all, whatever it did; null where there is none.
     const KeyEvent* last() const { return last_ ? &*last_ : nullptr; }
+    // One that is not about rows.
+    void Add(const Doubt& doubt) { doubts_.push_back(doubt); }
     const std::vector<Doubt>& doubts() const { return doubts_; }
 
  private:

@@ -1,4 +1,5 @@
 // Rows and records of a table with a key, side by side in the order of keys.
+#include "units.hpp"
 #include "verify_compare.hpp"
 #include "verify_details.hpp"
 
@@ -11,7 +12,7 @@ class KeyComparison {
     explicit KeyComparison(const Comparison& c)
         : c_(c),
           details_(c.source, c.records, c.settings, c.table, &c.report),
-          rows_(c.source.rows(), c.source.RowsQuery(c.table)),
+          rows_(c.source.Rows(*c.table)),
           events_(c.records, c.records.EventsQuery(*c.table, c.baseline)),
           history_(c.baseline) {}
 
@@ -27,19 +28,19 @@ class KeyComparison {
 
     const Comparison& c_;
     VerifyDetails details_;
-    CopyReader rows_;
+    std::unique_ptr<SourceRows> rows_;
     EventReader events_;
     KeyHistory history_;
     std::optional<KeyEvent> ahead_;
-    CopyFields row_{{}};
+    SourceRow row_{};
     std::string row_key_, key_;
     bool in_source_ = false, in_records_ = false;
 };
 
 void KeyComparison::NextRow() {
-    in_source_ = rows_.Next(&row_);
+    in_source_ = rows_->Next(&row_);
     if (in_source_)
-        row_key_ = row_.Field();
+        row_key_ = row_.key;
 }
 
 // A row of the source that no record holds.
@@ -68,11 +69,9 @@ void KeyComparison::Both() {
     const KeyEvent* holds = history_.End();
     if (holds == nullptr)
         return Lost(key_, history_.last());
-    std::string_view hash = row_.Field(), image = row_.Field();
-    std::string_view recorded(reinterpret_cast<const char*>(holds->after->data()), sizeof(Hash));
     c_.report.Compared(1);
-    if (hash != recorded)
-        details_.Row(key_, *holds, image);
+    if (row_.hash != holds->after)
+        details_.Row(key_, *holds, row_.number);
 }
 
 // A table without any record: a line for all of its rows.
@@ -116,13 +115,19 @@ void KeyComparison::Run() {
             details_.Doubted(key_, doubt);
         NextKey();
     }
-    details_.Flush();
+    details_.Finish();
+    if (rows_->unkeyed > 0)
+        c_.report.Note(c_.table->Name(),
+                       FormatCount(rows_->unkeyed) +
+                           " rows left out: their key is a JSON null, or too long, and records do "
+                           "not have it");
 }
 
 }  // namespace
 
 void CompareByKey(const Comparison& comparison) {
     comparison.report.Begin(comparison.table->Name());
+    CompareIds(comparison);
     KeyComparison(comparison).Run();
     comparison.report.End();
 }

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "session.hpp"
+#include "verify_hash.hpp"
 
 namespace bemi::ingest {
 
@@ -108,8 +109,8 @@ Baseline VerifyRecords::ReadBaseline(const VerifyTable& table) {
     Lsn last = SnapshotOf(table, "max", 0);
     Baseline since_last = baseline;
     since_last.from = std::max(baseline.from, last);
-    baseline.by_key = table.key.exists && !(HasKeylessRecords(table, since_last.from) &&
-                                            ShowsWholeRows(table, since_last));
+    baseline.by_key = table.has_key && !(HasKeylessRecords(table, since_last.from) &&
+                                         ShowsWholeRows(table, since_last));
     if (!baseline.by_key) {
         baseline.from = since_last.from;
     } else if (HasKeylessRecords(table, baseline.from)) {
@@ -131,6 +132,22 @@ Baseline VerifyRecords::ReadBaseline(const VerifyTable& table) {
     return baseline;
 }
 
+void VerifyRecords::WrongIds(const VerifyTable& table, const Baseline& baseline,
+                             const std::function<void(const Doubt&)>& with) {
+    CopyReader reader(*rows_, "SELECT c.id, c.commit_position, c.sequence" + From() + "WHERE " +
+                                  IsOf(table) + " AND (c.commit_position < " +
+                                  std::to_string(baseline.from) + " OR c.primary_key IS NULL AND " +
+                                  Key("primary_key") + " IS NULL)");
+    CopyFields row{{}};
+    while (reader.Next(&row)) {
+        Doubt doubt{Doubt::Kind::kWrongId, {}, *TakeHash(&row), 0};
+        doubt.commit = static_cast<Lsn>(row.Int64());
+        const auto sequence = static_cast<uint64_t>(row.Int64());
+        if (!IsIdOf(doubt.id, doubt.commit, sequence))
+            with(doubt);
+    }
+}
+
 // Of the time before the table had its key.
 bool VerifyRecords::HasKeylessRecords(const VerifyTable& table, Lsn from) {
     return rows_->Value("SELECT true" + From() + "WHERE " + IsOf(table) + Place(from) +
@@ -140,7 +157,7 @@ bool VerifyRecords::HasKeylessRecords(const VerifyTable& table, Lsn from) {
 
 std::string VerifyRecords::EventsQuery(const VerifyTable& table, const Baseline& baseline) {
     auto hash = [&](const char* image) {
-        return HashSql(*rows_, WithoutColumns(*rows_, image, table.ignored) + "::text");
+        return HashSql(WithoutColumns(*rows_, image, table.ignored) + "::text");
     };
     const std::string where =
         From() + "WHERE " + IsOf(table) + Place(baseline.from) + " AND c.operation IN ";
@@ -166,7 +183,7 @@ std::string VerifyRecords::EventsQuery(const VerifyTable& table, const Baseline&
 std::string VerifyRecords::CountsQuery(const VerifyTable& table, const Baseline& baseline,
                                        const std::vector<std::string>& without) {
     auto side = [&](const char* image, const char* count, const char* operations) {
-        std::string hash = HashSql(*rows_, WithoutColumns(*rows_, image, without) + "::text");
+        std::string hash = HashSql(WithoutColumns(*rows_, image, without) + "::text");
         return "SELECT " + hash + ", " + count + ", c.id" + From() + "WHERE " + IsOf(table) +
                Place(baseline.from) + " AND c.commit_position < " + std::to_string(position_) +
                " AND c.operation IN " + operations + " AND NOT EXISTS (SELECT FROM " +
@@ -258,6 +275,10 @@ bool EventReader::Next(std::string* key, KeyHistory* history, std::optional<KeyE
         return false;
     *key = key_;
     for (; more_ && key_ == *key; Advance()) {
+        // (A record that changes a key is among those of both.)
+        if (event_.kind != KeyEvent::Kind::kLeave &&
+            !IsIdOf(event_.id, event_.commit, event_.sequence))
+            history->Add(Doubt{Doubt::Kind::kWrongId, {}, event_.id, event_.commit});
         if (event_.commit < records_.position())
             history->Add(event_);
         else if (event_.commit >= records_.stored())

@@ -1,6 +1,7 @@
 // What the destination has: the records of a table, key by key.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +24,10 @@ class VerifyRecords {
     Baseline ReadBaseline(const VerifyTable& table);
     // Columns: those of KeyEvent behind the key, in the order of keys and records.
     std::string EventsQuery(const VerifyTable& table, const Baseline& baseline);
+    // The records whose id is not that of their place, of all that EventReader does not go through:
+    // those without a key, TRUNCATEs, and what a snapshot has made needless.
+    void WrongIds(const VerifyTable& table, const Baseline& baseline,
+                  const std::function<void(const Doubt&)>& with);
     // Without a key: hash, count, last record, in the order of hashes. Counts below zero are of
     // rows that went and never came.
     std::string CountsQuery(const VerifyTable& table, const Baseline& baseline,

@@ -23,6 +23,9 @@ struct Difference {
     Lsn commit = 0;                      // its commit_position
 };
 
+inline constexpr char kWrongId[] =
+    "the id of a record is not that of its place: its id, commit_position or sequence was changed";
+
 class VerifyReport {
  public:
     explicit VerifyReport(bool json) : json_(json), reporter_("compared") {}
