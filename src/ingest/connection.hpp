@@ -20,7 +20,8 @@ class Result {
     int rows() const { return PQntuples(result_.get()); }
     int columns() const { return PQnfields(result_.get()); }
     bool IsNull(int row, int column) const { return PQgetisnull(result_.get(), row, column) != 0; }
-    std::string Get(int row, int column) const { return PQgetvalue(result_.get(), row, column); }
+    // Throws Failure where there is no such row or column: others drop what we ask for.
+    std::string Get(int row, int column) const;
     // Rows that an UPDATE, INSERT or DELETE touched.
     long Touched() const;
     PGresult* get() const { return result_.get(); }
@@ -63,7 +64,8 @@ class Connection {
     // "dbname=… host=… port=… user=…": never a password.
     std::string Describe() const;
     std::string User() const { return PQuser(conn_.get()); }
-    std::string Database() const { return PQdb(conn_.get()); }
+    // As the server calls it: a pooler may have another name for it, and the connection string too.
+    std::string Database();
     std::string ServerEncoding() const { return PQparameterStatus(conn_.get(), "server_encoding"); }
     int ServerVersion() const { return PQserverVersion(conn_.get()); }
     const std::string& side() const { return side_; }
@@ -84,7 +86,7 @@ class Connection {
     [[noreturn]] void ThrowConnectionError();
     [[noreturn]] void ThrowResultError(const PGresult* result);
 
-    std::string side_;
+    std::string side_, database_;
     bool replication_;
     std::unique_ptr<PGconn, decltype(&PQfinish)> conn_;
     std::unique_ptr<char, decltype(&PQfreemem)> message_;

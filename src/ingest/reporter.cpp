@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <unistd.h>
 
+#include "print.hpp"
 #include "timestamp.hpp"
 #include "units.hpp"
 
@@ -33,8 +34,7 @@ void Reporter::ClearLiveLine() {
 
 void Reporter::Say(const std::string& line) {
     ClearLiveLine();
-    std::fprintf(stderr, "bemi_ingest: %s\n", line.c_str());
-    std::fflush(stderr);
+    Complain(line);
 }
 
 void Reporter::Done(uint64_t rows) {
@@ -59,12 +59,12 @@ void Reporter::Tick(int64_t commit_time) {
         return;
     std::string line = Line(commit_time, std::chrono::duration<double>(elapsed).count());
     if (terminal_) {
-        std::fprintf(stderr, "\r\033[K%s", line.c_str());
+        std::fprintf(stderr, "\r\033[K%s", Printable(line).c_str());
+        std::fflush(stderr);
         live_line_ = true;
     } else {
-        std::fprintf(stderr, "bemi_ingest: %s\n", line.c_str());
+        Complain(line);
     }
-    std::fflush(stderr);
     rows_at_last_ = rows_;
     last_ = Clock::now();
 }

@@ -1,10 +1,10 @@
 #include "slot.hpp"
 
-#include <cstdio>
 #include <cstdlib>
 #include <sstream>
 
 #include "errors.hpp"
+#include "print.hpp"
 
 namespace bemi::ingest {
 
@@ -67,7 +67,7 @@ Lsn CreateSlotAndTell(Connection& source, const std::string& name, SlotKind kind
             if (told || Clock::now() - began < std::chrono::seconds(3))
                 return;
             told = true;
-            std::fprintf(stderr, "bemi_ingest: the slot waits for %s\n", waits_for.c_str());
+            Complain("the slot waits for " + waits_for);
         });
     const Lsn position = CreateSlot(source, name, kind, snapshot);
     source.WhileWaiting(nullptr);

@@ -38,8 +38,11 @@ std::string StartCommand(Connection& connection, const std::string& slot, Lsn fr
 SlotStream::SlotStream(Connection& connection, const std::string& slot, Lsn from,
                        const DecoderOptions& options)
     : connection_(connection), received_(from), stored_(from) {
+    // As it is now, so that another one does not come into force under our feet.
     std::string timeout = connection.Value(
-        "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'", "60000");
+        "SELECT setting FROM pg_catalog.pg_settings, pg_catalog.set_config(name, setting, false)"
+        " WHERE name = 'wal_sender_timeout'",
+        "60000");
     std::chrono::milliseconds limit(std::strtol(timeout.c_str(), nullptr, 10));
     if (limit == 0ms)
         limit = 60s;

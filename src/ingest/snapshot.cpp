@@ -58,15 +58,11 @@ void Snapshot::Begin() {
     auto replication = ConnectSource(settings_, Connection::Kind::kReplication);
     system_ = IdentifySystem(*replication);
     database_ = replication->Database();
-    std::optional<Progress> progress = ReadProgress(*destination_, settings_.slot);
-    if (!progress)
-        throw Failure(Exit::kRefused, "the destination knows no slot " + settings_.slot,
-                      "bemi_ingest init");
-    if (progress->system != system_.identifier || progress->database != database_)
+    progress_ = DemandProgress(*destination_, settings_.slot);
+    if (progress_.system != system_.identifier || progress_.database != database_)
         throw Failure(Exit::kRefused,
                       "slot " + settings_.slot + " of the destination is of another source");
-    progress_ = *progress;
-    system_hash_ = SystemHash(system_.identifier, progress->fork);
+    system_hash_ = SystemHash(system_.identifier, progress_.fork);
     std::string name = "bemi_snapshot_" + std::to_string(getpid()), snapshot;
     position_ = CreateSlotAndTell(*replication, name, SlotKind::kTemporary, &snapshot) - 1;
     source_ = ConnectSource(settings_, Connection::Kind::kSql);

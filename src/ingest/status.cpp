@@ -24,6 +24,9 @@ void ReadDestination(Connection& destination, const Settings& settings, Status* 
         " CASE WHEN isfinite(committed_at) THEN extract(epoch FROM committed_at) ELSE 0 END"
         " FROM bemi.progress WHERE slot = " +
         slot);
+    if (row.rows() == 0)  // dropped since
+        throw Failure(Exit::kRefused, "the destination knows no slot " + settings.slot,
+                      "bemi_ingest init");
     status->rows = std::strtoull(row.Get(0, 0).c_str(), nullptr, 10);
     status->rate = std::strtod(row.Get(0, 1).c_str(), nullptr);
     status->last_commit = row.Get(0, 2);
@@ -41,7 +44,7 @@ void ReadDestination(Connection& destination, const Settings& settings, Status* 
 // Real seconds: the commit time of the record that comes next.
 void ReadAge(const Settings& settings, const Place& place, Status* status) {
     NextRecord next =
-        PeekNext(settings.source, settings.slot, status->stored, OptionsFor(settings, place));
+        PeekNext(settings, status->stored, OptionsFor(settings, place));
     if (!next.known)
         status->age_unknown = next.why;
     else if (!next.exists)
@@ -53,14 +56,11 @@ void ReadAge(const Settings& settings, const Place& place, Status* status) {
 Status ReadStatus(const Settings& settings) {
     auto source = ConnectSource(settings, Connection::Kind::kReplication);
     auto destination = ConnectDestination(settings);
-    std::optional<Progress> progress = ReadProgress(*destination, settings.slot);
-    if (!progress)
-        throw Failure(Exit::kRefused, "the destination knows no slot " + settings.slot,
-                      "bemi_ingest init");
+    const Progress progress = DemandProgress(*destination, settings.slot);
     Status status;
     status.slot = settings.slot;
     status.database = source->Database();
-    status.stored = progress->position;
+    status.stored = progress.position;
     ReadDestination(*destination, settings, &status);
     System system = IdentifySystem(*source);
     status.source_end = system.end;
@@ -76,7 +76,7 @@ Status ReadStatus(const Settings& settings) {
     status.confirmed = slot->confirmed;
     status.retained_from = slot->restart;
     status.safe_size = slot->safe_size;
-    Evidence evidence{*progress, system, *slot, TimelineHistory(*source, system.timeline)};
+    Evidence evidence{progress, system, *slot, TimelineHistory(*source, system.timeline)};
     // While a run is at work the slot moves between our two looks.
     if (std::optional<Gap> gap = FindGap(evidence);
         gap && !(slot->active && gap->reason == "ahead"))

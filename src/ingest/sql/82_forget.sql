@@ -97,7 +97,7 @@ BEGIN
                 DETAIL = 'It must see what others have stored in the meantime.';
     END IF;
     -- retention writes the last images of rows again
-    PERFORM pg_advisory_xact_lock(hashtextextended('bemi images', 0));
+    PERFORM FROM bemi.target FOR UPDATE;
     SELECT array_agg(DISTINCT n.name), array_agg(DISTINCT n.value)
         FILTER (WHERE length(n.value) > 2 AND (columns IS NULL OR n.name = ANY (columns)))
     INTO known, texts
