@@ -38,7 +38,7 @@ $sql->('GRANT USAGE ON SCHEMA bemi TO writers; GRANT UPDATE ON bemi.progress TO 
 
 # --- run waits for those who could store
 
-foreach my $case ([ deputy => 'bemi_ingest bemi', qr/pid \d+, role deputy, application_name held by deputy, connected since \d{4}-/ ])
+foreach my $case ([ deputy => 'bemi_ingest bemi', qr/pid \d+, role deputy, application_name held by deputy, connected since \d{4}-[^)]*/ ])
 {
 	my ($role, $name, $words) = @$case;
 	my $session = holder($role, $name);
@@ -110,7 +110,7 @@ $stranger->quit;
 
 $sql->(q{CREATE TABLE seen (writer int, holders int[]);
 CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-	INSERT INTO seen SELECT pg_backend_pid(), array_agg(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted;
+	INSERT INTO public.seen SELECT pg_backend_pid(), array_agg(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted;
 	RETURN NULL;
 END $$;
 CREATE TRIGGER look AFTER INSERT ON changes FOR EACH ROW EXECUTE FUNCTION look()});

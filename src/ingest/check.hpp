@@ -16,9 +16,9 @@ struct Finding {
         kFails,  // must be mended
     };
     State state;
-    std::string name;   // "source: wal_level is logical"
-    std::string found;  // what is there instead
-    std::string fix;    // the statement or command
+    std::string name;      // "source: wal_level is logical"
+    std::string found;     // what is there instead
+    std::string fix;       // the statement or command
     bool passing = false;  // of kFails: may pass by itself, so that `run` waits for it
 };
 

@@ -79,10 +79,10 @@ void Connection::Connect(const std::string& conninfo, Kind kind, const Hosts* ho
                                         " is not a connection string that libpq can read "
                                         "(it is not shown here: it may hold a password)");
     if (IsAmbiguousUri(conninfo))
-        throw Failure(Exit::kUsage,
-                      "--" + side_ +
-                          " is a URI with an @, / or : in its password (it is not shown here)",
-                      "write them %40, %2F and %3A");
+        throw Failure(
+            Exit::kUsage,
+            "--" + side_ + " is a URI with an @, / or : in its password (it is not shown here)",
+            "write them %40, %2F and %3A");
     std::vector<const char*> keys = {
         "dbname",          "fallback_application_name", "client_encoding",
         "keepalives_idle", "keepalives_interval",       "keepalives_count"};
@@ -131,6 +131,7 @@ bool Connection::FinishConnecting(int seconds) {
 }
 
 bool Connection::Wait(short events, Clock::time_point deadline) {
+    const auto began = Clock::now();
     for (;;) {
         if (InterruptRequested())
             throw Interrupted();
@@ -146,7 +147,7 @@ bool Connection::Wait(short events, Clock::time_point deadline) {
         if (left <= slice)
             return false;
         if (while_waiting_)
-            while_waiting_();
+            while_waiting_(std::chrono::floor<std::chrono::milliseconds>(Clock::now() - began));
     }
 }
 

@@ -70,8 +70,12 @@ class Connection {
     int ServerVersion() const { return PQserverVersion(conn_.get()); }
     const std::string& side() const { return side_; }
 
-    // Called about once a second while this connection waits.
-    void WhileWaiting(std::function<void()> hook) { while_waiting_ = std::move(hook); }
+    // Called about once a second while this connection waits, with how long the server has now
+    // neither answered nor taken anything.
+    using Hook = std::function<void(std::chrono::milliseconds waited)>;
+    void WhileWaiting(Hook hook) { while_waiting_ = std::move(hook); }
+    // The number of the session, in the server.
+    int Pid() const { return PQbackendPID(conn_.get()); }
 
  private:
     // `hosts`: those that are left to try; null: all.
@@ -90,7 +94,7 @@ class Connection {
     bool replication_;
     std::unique_ptr<PGconn, decltype(&PQfinish)> conn_;
     std::unique_ptr<char, decltype(&PQfreemem)> message_;
-    std::function<void()> while_waiting_;
+    Hook while_waiting_;
 };
 
 // Sleeps, unless a signal comes (Interrupted).

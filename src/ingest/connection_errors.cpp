@@ -101,7 +101,8 @@ void Connection::ThrowResultError(const PGresult* result) {
     DatabaseError error(side_, state != nullptr ? state : "08006", message);
     error.detail = detail != nullptr ? detail : "";
     error.hint = hint != nullptr ? hint : "";
-    if (error.sqlstate == "53200" && error.hint.find("max_locks_per_transaction") != std::string::npos)
+    if (error.sqlstate == "53200" &&
+        error.hint.find("max_locks_per_transaction") != std::string::npos)
         error.fix =
             "ALTER SYSTEM SET max_locks_per_transaction = 1024; -- of the " + side_ +
             ", then restart it; or some of the tables at a time: --table, --option exclude_tables";

@@ -60,8 +60,8 @@ int RunDrop(const Settings& settings) {
                       "bemi_ingest run stores slot " + settings.slot + " (" + lock.holder + ")",
                       "stop it first");
     if (!progress && !ReadSlot(*source, settings.slot))
-        throw Failure(Exit::kRefused, "neither the source nor the destination has a slot " +
-                                          settings.slot,
+        throw Failure(Exit::kRefused,
+                      "neither the source nor the destination has a slot " + settings.slot,
                       "--slot with the name that init was given");
     Ask(settings);
     DropSlot(*source, settings);

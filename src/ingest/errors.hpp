@@ -44,9 +44,9 @@ struct DatabaseError : std::runtime_error {
     bool Passing() const;
     // True where the server, or the way to it, went away.
     bool NoConnection() const;
-    std::string side;      // "source" or "destination"
-    std::string sqlstate;  // five characters
-    std::string fix;       // the statement that mends it, where it is known
+    std::string side;          // "source" or "destination"
+    std::string sqlstate;      // five characters
+    std::string fix;           // the statement that mends it, where it is known
     std::string detail, hint;  // the server's, as they came
 };
 

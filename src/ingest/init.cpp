@@ -10,7 +10,7 @@
 #include "progress.hpp"
 #include "session.hpp"
 #include "snapshot_tables.hpp"
-#include "sql_files.hpp"
+#include "sql_install.hpp"
 #include "table.hpp"
 
 namespace bemi::ingest {
@@ -28,18 +28,6 @@ void Refuse(const Findings& findings) {
     }
     if (Fails(ours))
         throw Failure(Exit::kRefused, "requirements are not met:", "", Describe(ours, false));
-}
-
-// The first file makes schema and tables; the others have functions that need the table `changes`.
-void InstallSql(Connection& destination, const Settings& settings, size_t from, size_t till) {
-    std::string schema = destination.Identifier(settings.schema);
-    for (size_t i = from; i < till; ++i) {
-        std::string text = kSqlFiles[i].text;
-        static const std::string kPlace = "@schema@";
-        for (size_t at; (at = text.find(kPlace)) != std::string::npos;)
-            text.replace(at, kPlace.size(), schema);
-        destination.Query(text);
-    }
 }
 
 // The functions of schema bemi know one table.
@@ -101,7 +89,7 @@ void LockInit(Connection& destination) {
 void InitDestination(Connection& destination, const Settings& settings, Notes* notes) {
     destination.Query("BEGIN");
     LockInit(destination);
-    InstallSql(destination, settings, 0, 1);
+    InstallTables(destination, settings);
     CheckOnlyTarget(destination, settings);
     TableShape shape = ReadShape(destination, settings.schema);
     if (!shape.Wrong(false).empty() && shape.exists)
@@ -115,7 +103,7 @@ void InitDestination(Connection& destination, const Settings& settings, Notes* n
         TakeOver(destination, settings, shape, notes);
     else
         MakeTable(destination, settings);
-    InstallSql(destination, settings, 1, kSqlFileCount);
+    InstallFunctions(destination, settings);
     RememberTarget(destination, settings);
     MakeIndexes(destination, settings, notes);
     destination.Query("SELECT bemi.make_partitions(schema) FROM bemi.target WHERE schema = " +

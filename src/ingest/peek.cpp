@@ -50,7 +50,8 @@ NextRecord PeekNext(const Settings& settings, Lsn from, const DecoderOptions& op
         }
         std::string copy = "bemi_peek_" + std::to_string(getpid());
         connection.Query("SELECT pg_catalog.pg_copy_logical_replication_slot(" +
-                         connection.Literal(settings.slot) + ", " + connection.Literal(copy) + ", true)");
+                         connection.Literal(settings.slot) + ", " + connection.Literal(copy) +
+                         ", true)");
         SlotStream stream(connection, copy, from, options);
         ReadFirst(&stream, end, &next);
     } catch (const DatabaseError& error) {

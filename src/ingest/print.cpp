@@ -104,10 +104,9 @@ bool IsUnprintable(char32_t c) {
     // C1 controls, soft hyphen, Arabic letter mark, Mongolian separator, zero widths and marks of
     // direction, line and paragraph separators, embeddings, invisible operators and isolates, byte
     // order mark, annotations, tags and private variation selectors.
-    static constexpr Range kRanges[] = {{0x7F, 0x9F},     {0xAD, 0xAD},     {0x61C, 0x61C},
-                                        {0x180E, 0x180E}, {0x200B, 0x200F}, {0x2028, 0x202E},
-                                        {0x2060, 0x206F}, {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB},
-                                        {0xE0000, 0xE0FFF}};
+    static constexpr Range kRanges[] = {
+        {0x7F, 0x9F},     {0xAD, 0xAD},     {0x61C, 0x61C},   {0x180E, 0x180E}, {0x200B, 0x200F},
+        {0x2028, 0x202E}, {0x2060, 0x206F}, {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB}, {0xE0000, 0xE0FFF}};
     return std::any_of(std::begin(kRanges), std::end(kRanges),
                        [c](const Range& range) { return c >= range.first && c <= range.last; });
 }
@@ -161,7 +160,10 @@ std::string Shown(const std::string& argument, const char* quote) {
 }
 
 void PrintLine(std::FILE* to, std::string_view line) {
-    const std::string text = Printable(line) + "\n";
+    PrintText(to, Printable(line) + "\n");
+}
+
+void PrintText(std::FILE* to, std::string_view text) {
     std::fwrite(text.data(), 1, text.size(), to);
     std::fflush(to);
 }

@@ -1,9 +1,9 @@
 // What others wrote, on its way to a terminal or a log.
 //
-// Keys, names, error texts, arguments: any of them may hold escape sequences, line breaks that forge
-// a line of ours, or characters that turn the order of what is seen. So every line that a command
-// writes goes through here, as one line: nothing else writes to stdout or stderr (a test looks).
-// A string without a character of that kind is shown as it is.
+// Keys, names, error texts, arguments: any of them may hold escape sequences, line breaks that
+// forge a line of ours, or characters that turn the order of what is seen. So every line that a
+// command writes goes through here, as one line: nothing else writes to stdout or stderr (a test
+// looks). A string without a character of that kind is shown as it is.
 #pragma once
 
 #include <cstdio>
@@ -34,5 +34,7 @@ Character TakeCharacter(std::string_view* text);
 // A line of its own. Complain: on stderr, as "bemi_ingest: …", without passwords.
 void PrintLine(std::FILE* to, std::string_view line);
 void Complain(std::string_view line);
+// Lines that are printable each.
+void PrintText(std::FILE* to, std::string_view text);
 
 }  // namespace bemi::ingest

@@ -1,5 +1,6 @@
 #include "reporter.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <unistd.h>
 
@@ -39,15 +40,21 @@ void Reporter::Say(const std::string& line) {
 
 void Reporter::Done(uint64_t rows) {
     rows_ += rows;
+    taken_rows_ = taken_bytes_ = 0;
     if (owes_news_)
         Say("storing again");
     owes_news_ = false;
 }
 
 std::string Reporter::Line(int64_t commit_time, double seconds) const {
-    double rate = static_cast<double>(rows_ - rows_at_last_) / seconds;
-    std::string line = FormatCount(rows_) + " rows " + done_ + ", " +
-                       FormatCount(static_cast<uint64_t>(rate)) + " a second";
+    // What a lost connection had taken is taken again.
+    const uint64_t rows = std::max(rows_ + taken_rows_, rows_at_last_) - rows_at_last_;
+    double rate = static_cast<double>(rows) / seconds;
+    std::string line = (subject_.empty() ? "" : subject_ + ": ") + FormatCount(rows_) + " rows " +
+                       done_ + ", " + FormatCount(static_cast<uint64_t>(rate)) + " a second";
+    if (taken_rows_ > 0)
+        line += ", " + FormatCount(taken_rows_) + " more (" +
+                FormatSize(static_cast<double>(taken_bytes_)) + ") of a transaction under way";
     if (commit_time != kNoTime)
         line += ", the last committed " + FormatSeconds(SecondsSince(commit_time)) + " ago";
     return line;
@@ -65,7 +72,7 @@ void Reporter::Tick(int64_t commit_time) {
     } else {
         Complain(line);
     }
-    rows_at_last_ = rows_;
+    rows_at_last_ = rows_ + taken_rows_;
     last_ = Clock::now();
 }
 

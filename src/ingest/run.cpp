@@ -14,6 +14,7 @@
 #include "session.hpp"
 #include "table_sink.hpp"
 #include "timestamp.hpp"
+#include "units.hpp"
 
 namespace bemi::ingest {
 
@@ -23,6 +24,9 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::milliseconds kFirstWait = 250ms;
 constexpr std::chrono::milliseconds kLongestWait = 30s;
+// A destination that is silent for so long is mentioned, and again so often.
+constexpr std::chrono::milliseconds kHangPatience = 15s;
+constexpr auto kHangNews = 60s;
 // A run that is to end when current does not wait for ever for a server that is away.
 constexpr auto kCurrentPatience = 60s;
 
@@ -35,6 +39,7 @@ class Runner {
     bool Session();
     void Refuse();
     void Lock();
+    void TellHang(std::chrono::milliseconds waited);
     void SetRetention();
     Progress Continue(const System& system);
     Progress Accept(Evidence evidence, const Gap& gap);
@@ -48,7 +53,7 @@ class Runner {
     std::unique_ptr<Connection> source_, destination_;
     bool started_ = false;  // a session has streamed before
     bool in_vain_ = false;  // the last one could not store what came
-    std::optional<Clock::time_point> streaming_since_, failing_since_;
+    std::optional<Clock::time_point> streaming_since_, failing_since_, hang_told_;
     uint64_t rows_at_wait_ = 0;
     std::chrono::milliseconds wait_ = kFirstWait;
     std::optional<Lsn> until_;
@@ -83,7 +88,10 @@ bool Runner::Session() {
     if (settings_.retain_ms)
         SetRetention();
     SlotStream stream(*source_, settings_.slot, progress.position, OptionsFor(settings_, place));
-    destination_->WhileWaiting([&stream] { stream.StayAlive(); });
+    destination_->WhileWaiting([&](std::chrono::milliseconds waited) {
+        stream.StayAlive();
+        TellHang(waited);
+    });
     TableSink sink(*destination_, progress, settings_.schema, place.same_cluster);
     LoopSettings loop_settings;
     loop_settings.transaction_size = settings_.transaction_size;
@@ -98,13 +106,32 @@ bool Runner::Session() {
     streaming_since_ = Clock::now();
     bool done = Loop(stream, sink, reporter_, loop_settings).Run();
     destination_->WhileWaiting(nullptr);
+    if (done)
+        reporter_.Say(FormatCount(reporter_.rows()) + " rows stored, all up to " +
+                      FormatLsn(sink.Stored()));
     return done;
+}
+
+// A destination that takes its time is no error: but somebody should know that it is waited for.
+void Runner::TellHang(std::chrono::milliseconds waited) {
+    if (waited < kHangPatience)
+        hang_told_.reset();
+    if (waited < kHangPatience || (hang_told_ && Clock::now() - *hang_told_ < kHangNews))
+        return;
+    hang_told_ = Clock::now();
+    const std::string pid = std::to_string(destination_->Pid());
+    reporter_.Say("destination: no answer for " +
+                  FormatSeconds(static_cast<double>(waited.count()) / 1000) +
+                  "; waiting. There: SELECT wait_event_type, wait_event, pg_blocking_pids(pid)"
+                  " FROM pg_stat_activity WHERE pid = " +
+                  pid + ";");
+    reporter_.OweNews();
 }
 
 void Runner::SetRetention() {
     const std::string retain = "'" + std::to_string(*settings_.retain_ms) + " milliseconds'";
-    const std::string where = " WHERE partition_by IS NOT NULL AND schema = " +
-                              destination_->Literal(settings_.schema);
+    const std::string where =
+        " WHERE partition_by IS NOT NULL AND schema = " + destination_->Literal(settings_.schema);
     // Whoever forgets holds this row: it is left alone where it is right.
     const std::string differs = destination_->Value("SELECT retain IS DISTINCT FROM " + retain +
                                                     "::interval FROM bemi.target" + where);
@@ -123,6 +150,9 @@ void Runner::Refuse() {
     Findings findings;
     CheckSource(*source_, settings_, &findings);
     CheckDestination(*destination_, settings_, &findings);
+    findings.erase(std::remove_if(findings.begin(), findings.end(),
+                                  [](const Finding& finding) { return finding.passing; }),
+                   findings.end());
     if (Fails(findings))
         throw Failure(Exit::kRefused, "requirements are not met:", "", Describe(findings, false));
 }
@@ -202,13 +232,12 @@ std::string TimeText(const std::string& time) {
 }
 
 void Runner::StopAt(const Evidence& evidence, const Gap& gap, const std::string& to_time) {
-    throw Failure(Exit::kGap,
-                  "gap (" + gap.reason + "): " + gap.explanation,
-                  "bemi_ingest run --accept-gap -- it records the gap in bemi.gaps and goes on",
-                  {"  stored up to " + FormatLsn(gap.from) + ", last commit " +
-                       TimeText(evidence.progress.committed_at),
-                   "  the source goes on from " + FormatLsn(gap.to) + ", next commit " +
-                       TimeText(to_time)});
+    throw Failure(
+        Exit::kGap, "gap (" + gap.reason + "): " + gap.explanation,
+        "bemi_ingest run --accept-gap -- it records the gap in bemi.gaps and goes on",
+        {"  stored up to " + FormatLsn(gap.from) + ", last commit " +
+             TimeText(evidence.progress.committed_at),
+         "  the source goes on from " + FormatLsn(gap.to) + ", next commit " + TimeText(to_time)});
 }
 
 Progress Runner::Accept(Evidence evidence, const Gap& given) {
@@ -216,8 +245,8 @@ Progress Runner::Accept(Evidence evidence, const Gap& given) {
     std::optional<int64_t> next_committed_at;
     if (!gap.remake_slot) {
         Place place = Compare(*destination_, evidence.system, source_->Database());
-        NextRecord next = PeekNext(settings_, evidence.slot.confirmed,
-                                   OptionsFor(settings_, place));
+        NextRecord next =
+            PeekNext(settings_, evidence.slot.confirmed, OptionsFor(settings_, place));
         if (next.exists)
             next_committed_at = next.committed_at;
     }

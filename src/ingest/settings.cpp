@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
-#include <iostream>
 
 #include "errors.hpp"
 #include "print.hpp"
@@ -78,7 +77,7 @@ const Flag kFlags[] = {
     {"slot", true, true, "", [](Settings* s, const std::string& v) { s->slot = v; }},
     {"schema", true, true, "", [](Settings* s, const std::string& v) { s->schema = v; }},
     {"option", true, true, "", SetOption},
-    {"table", true, false, "verify",
+    {"table", true, false, "verify snapshot",
      [](Settings* s, const std::string& v) {
          s->only_tables += (s->only_tables.empty() ? "" : ",") + v;
      }},
@@ -271,7 +270,7 @@ Settings ParseCommandLine(int argc, char** argv) {
     Arguments arguments = TakeArguments(argc, argv);
     Settings settings;
     if (arguments.help || arguments.version) {
-        std::cout << (arguments.help ? kUsage : kVersion);
+        PrintText(stdout, arguments.help ? kUsage : kVersion);
         return settings;
     }
     if (!IsCommand(arguments.command))

@@ -18,6 +18,7 @@
 #include "reporter.hpp"
 #include "session.hpp"
 #include "snapshot_tables.hpp"
+#include "sql_install.hpp"
 #include "timestamp.hpp"
 #include "units.hpp"
 
@@ -35,6 +36,8 @@ class Snapshot {
 
  private:
     void Begin();
+    void CountFromThere();
+    bool IsStored(const SnapshotTable& table);
     void CopyTable(SnapshotTable* table);
     void AppendRow(const SnapshotTable& table, const std::string& details, CopyFields* row);
     void Remember(const SnapshotTable& table, uint64_t rows);
@@ -48,7 +51,7 @@ class Snapshot {
     uint32_t system_hash_ = 0;
     Lsn position_ = 0;  // that the rows get
     int64_t taken_at_ = 0;
-    uint64_t sequence_ = 0;
+    uint64_t sequence_ = 0, first_ = 0;
     std::string buffer_, database_;
 };
 
@@ -62,6 +65,7 @@ void Snapshot::Begin() {
     if (progress_.system != system_.identifier || progress_.database != database_)
         throw Failure(Exit::kRefused,
                       "slot " + settings_.slot + " of the destination is of another source");
+    DemandSql(*destination_);
     system_hash_ = SystemHash(system_.identifier, progress_.fork);
     std::string name = "bemi_snapshot_" + std::to_string(getpid()), snapshot;
     position_ = CreateSlotAndTell(*replication, name, SlotKind::kTemporary, &snapshot) - 1;
@@ -74,9 +78,35 @@ void Snapshot::Begin() {
         "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8 - 946684800000000");
     taken_at_ = std::strtoll(now.c_str(), nullptr, 10);
     destination_->Query("BEGIN");
+    CountFromThere();
     destination_->Query("SELECT bemi.ensure_partition(" + destination_->Literal(settings_.schema) +
                         ", '2000-01-01 00:00:00+00'::timestamptz + " + std::to_string(taken_at_) +
                         " * interval '1 microsecond')");
+}
+
+// Another snapshot may have been given the same position (on a standby, where no WAL came between
+// them): rows of other tables get the numbers behind its own.
+void Snapshot::CountFromThere() {
+    const std::string of = std::to_string(position_) + ", ",
+                      by = ", " + std::to_string(system_.identifier) + ", " +
+                           std::to_string(progress_.fork) + ")";
+    const std::string last = destination_->Value(
+        "SELECT max(sequence) FROM " + destination_->Identifier(settings_.schema) +
+        ".changes WHERE id BETWEEN bemi.change_id(" + of + "0" + by + " AND bemi.change_id(" + of +
+        "4294967295" + by);
+    sequence_ = first_ = std::strtoull(last.c_str(), nullptr, 10);
+}
+
+// True where that snapshot has stored the table: these are its rows.
+bool Snapshot::IsStored(const SnapshotTable& table) {
+    Connection& d = *destination_;
+    return first_ > 0 &&
+           d.Value("SELECT true FROM bemi.snapshots WHERE system_identifier = " +
+                   std::to_string(system_.identifier) + " AND database = " + d.Literal(database_) +
+                   " AND schema = " + d.Literal(table.schema) +
+                   " AND \"table\" = " + d.Literal(table.table) +
+                   " AND partition = " + d.Literal(table.partition ? table.name : "") +
+                   " AND position = " + d.Literal(FormatLsn(position_))) == "t";
 }
 
 int Snapshot::Run() {
@@ -87,10 +117,17 @@ int Snapshot::Run() {
                                 [](const SnapshotTable& table) { return table.unlogged; }),
                  tables.end());
     DemandRights(*source_, tables);
-    for (SnapshotTable& table : tables)
-        CopyTable(&table);
+    if (tables.empty() && !settings_.only_tables.empty())
+        throw Failure(Exit::kUsage, "no table of the source matches " + settings_.only_tables);
+    size_t number = 0;
+    for (SnapshotTable& table : tables) {
+        reporter_.Subject(table.name + ", table " + std::to_string(++number) + " of " +
+                          std::to_string(tables.size()));
+        if (!IsStored(table))
+            CopyTable(&table);
+    }
     destination_->Query("COMMIT");
-    reporter_.Say(FormatCount(sequence_) + " rows of " + std::to_string(tables.size()) +
+    reporter_.Say(FormatCount(sequence_ - first_) + " rows of " + std::to_string(tables.size()) +
                   " tables stored as of " + FormatLsn(position_ + 1));
     return 0;
 }
@@ -183,7 +220,16 @@ void Snapshot::Remember(const SnapshotTable& table, uint64_t rows) {
 
 int RunSnapshot(const Settings& settings) {
     Snapshot snapshot(settings);
-    return snapshot.Run();
+    try {
+        return snapshot.Run();
+    } catch (const DatabaseError& error) {
+        if (error.sqlstate != "23505")
+            throw;
+        throw Failure(Exit::kFailed,
+                      "another snapshot is being stored that has the same position (" +
+                          std::string(error.what()) + ")",
+                      "run this one again when that is done");
+    }
 }
 
 }  // namespace bemi::ingest

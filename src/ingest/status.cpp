@@ -7,7 +7,9 @@
 #include "continuity.hpp"
 #include "errors.hpp"
 #include "peek.hpp"
+#include "print.hpp"
 #include "session.hpp"
+#include "sql_install.hpp"
 #include "timestamp.hpp"
 
 namespace bemi::ingest {
@@ -43,8 +45,7 @@ void ReadDestination(Connection& destination, const Settings& settings, Status* 
 
 // Real seconds: the commit time of the record that comes next.
 void ReadAge(const Settings& settings, const Place& place, Status* status) {
-    NextRecord next =
-        PeekNext(settings, status->stored, OptionsFor(settings, place));
+    NextRecord next = PeekNext(settings, status->stored, OptionsFor(settings, place));
     if (!next.known)
         status->age_unknown = next.why;
     else if (!next.exists)
@@ -57,6 +58,11 @@ Status ReadStatus(const Settings& settings) {
     auto source = ConnectSource(settings, Connection::Kind::kReplication);
     auto destination = ConnectDestination(settings);
     const Progress progress = DemandProgress(*destination, settings.slot);
+    if (const SqlMismatch mismatch = CompareSql(*destination); !mismatch.found.empty())
+        Complain(
+            "note: the functions of schema bemi in the destination are not those of this "
+            "bemi_ingest: " +
+            mismatch.found + "; " + mismatch.fix);
     Status status;
     status.slot = settings.slot;
     status.database = source->Database();
@@ -105,8 +111,10 @@ int RunStatus(const Settings& settings) {
     std::string text = settings.json         ? AsJson(status)
                        : settings.prometheus ? AsPrometheus(status)
                                              : AsText(status);
-    std::fputs(text.c_str(), stdout);
-    return static_cast<int>(PastLimit(settings, status) ? Exit::kFailed : Exit::kDone);
+    PrintText(stdout, text);
+    if (PastLimit(settings, status))
+        return static_cast<int>(Exit::kFailed);
+    return static_cast<int>(status.wal_status.empty() ? Exit::kRefused : Exit::kDone);
 }
 
 }  // namespace bemi::ingest

@@ -56,10 +56,10 @@ std::string Metric(const Status& s, const char* name, const char* type, const ch
 std::string AsText(const Status& s) {
     std::vector<std::string> lines;
     lines.push_back("slot         " + s.slot + " of database " + s.database + ": " +
-                    (s.wal_status.empty() ? "does not exist"
-                                          : std::string(s.active ? "active" : "not active") +
-                                                ", wal_status " + s.wal_status + ", confirmed " +
-                                                FormatLsn(s.confirmed)));
+                    (s.wal_status.empty()
+                         ? "does not exist"
+                         : std::string(s.active ? "active" : "not active") + ", wal_status " +
+                               s.wal_status + ", confirmed " + FormatLsn(s.confirmed)));
     if (s.safe_size)
         lines.push_back("             lost after another " +
                         FormatSize(static_cast<double>(*s.safe_size)) + " of WAL");

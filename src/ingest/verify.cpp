@@ -11,6 +11,7 @@
 #include "lock.hpp"
 #include "progress.hpp"
 #include "session.hpp"
+#include "sql_install.hpp"
 #include "units.hpp"
 #include "verify_compare.hpp"
 #include "verify_records.hpp"
@@ -127,12 +128,15 @@ int Verify::Run() {
     RefuseOptions();
     destination_ = ConnectDestination(settings_);
     progress_ = DemandProgress(*destination_, settings_.slot);
+    DemandSql(*destination_);
     TakeSnapshot();
     if (tables_.empty() && !settings_.only_tables.empty())
         throw Failure(Exit::kUsage, "no table of the source matches " + settings_.only_tables);
     CatchUp();
     records_ = std::make_unique<VerifyRecords>(settings_, progress_, position_);
     for (size_t i = 0; i < tables_.size(); ++i) {
+        report_.reporter().Subject(tables_[i].Name() + ", table " + std::to_string(i + 1) + " of " +
+                                   std::to_string(tables_.size()));
         try {
             CompareTable(&tables_[i]);
         } catch (const Interrupted&) {

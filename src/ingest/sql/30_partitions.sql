@@ -35,6 +35,12 @@ BEGIN
     IF unit IS NULL OR to_regclass(format('bemi.%I', name)) IS NOT NULL THEN
         RETURN;
     END IF;
+    -- Whoever makes a partition meanwhile is waited for, and it may have been this one. (The lock is the
+    -- one that attaching takes.)
+    EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', parent);
+    IF to_regclass(format('bemi.%I', name)) IS NOT NULL THEN
+        RETURN;
+    END IF;
     EXECUTE format('CREATE TABLE bemi.%I (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS'
         ' INCLUDING GENERATED INCLUDING STORAGE INCLUDING COMPRESSION)', name, parent);
     EXECUTE format('ALTER TABLE %s ATTACH PARTITION bemi.%I FOR VALUES %s', parent, name, bounds);
