@@ -150,6 +150,21 @@ void CheckSlot(Connection& source, const Settings& settings, Findings* findings)
                          "bemi_ingest run --accept-gap"});
 }
 
+// Decoding sees all rows; whoever reads the tables does not.
+void CheckRowSecurity(Connection& source, Findings* findings) {
+    const Result row = source.Query(
+        "SELECT count(*), min(format('%I.%I', n.nspname, c.relname)) FROM pg_class c"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r'"
+        " AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'bemi')"
+        " AND row_security_active(c.oid)");
+    const std::string count = row.Get(0, 0), user = source.User();
+    findings->push_back(
+        {count == "0" ? State::kOk : State::kNote,
+         "source: row security hides no rows from role " + user + " (for snapshot and verify)",
+         "it does in " + count + " of the tables, " + row.Get(0, 1) + " among them",
+         OnPrimary(source, "ALTER ROLE " + source.Identifier(user) + " BYPASSRLS;")});
+}
+
 }  // namespace
 
 void CheckSource(Connection& source, const Settings& settings, Findings* findings) {
@@ -162,6 +177,13 @@ void CheckSource(Connection& source, const Settings& settings, Findings* finding
     CheckLibraries(source, findings);
     CheckRole(source, findings);
     CheckSlot(source, settings, findings);
+}
+
+// wal_level, output_plugin_libraries, no slot free, or a standby: other findings have it.
+bool IsElsewhere(const std::string& sqlstate) {
+    static const std::string kElsewhere[] = {"55000", "42501", "53400", "0A000"};
+    return std::find(std::begin(kElsewhere), std::end(kElsewhere), sqlstate) !=
+           std::end(kElsewhere);
 }
 
 // Loading comes first in making a slot; a slot that cannot be finished soon, because of a
@@ -191,36 +213,17 @@ void CheckPlugin(Connection& source, const Settings& settings, Findings* finding
     } catch (const DatabaseError& error) {
         if (error.sqlstate != "57014")
             why = error.what();
-        // wal_level, output_plugin_libraries, no slot free, or a standby: the findings before have
-        // it.
-        static const std::string kElsewhere[] = {"55000", "42501", "53400", "0A000"};
         if (error.sqlstate == "55000" && IsStandby(source) && !Fails(*findings)) {
             // Nothing of this server is in the way.
             name = "source: the primary's wal_level is logical";
             fix = "on the primary: ALTER SYSTEM SET wal_level = 'logical'; -- then restart it";
-        } else if (std::find(std::begin(kElsewhere), std::end(kElsewhere), error.sqlstate) !=
-                   std::end(kElsewhere)) {
+        } else if (IsElsewhere(error.sqlstate)) {
             state = State::kNote;
             why = "not known before the others are mended: " + why;
         }
     }
     source.WhileWaiting(nullptr);
     findings->push_back({why.empty() ? State::kOk : state, name, why, fix});
-}
-
-// Decoding sees all rows; whoever reads the tables does not.
-static void CheckRowSecurity(Connection& source, Findings* findings) {
-    const Result row = source.Query(
-        "SELECT count(*), min(format('%I.%I', n.nspname, c.relname)) FROM pg_class c"
-        " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r'"
-        " AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'bemi')"
-        " AND row_security_active(c.oid)");
-    const std::string count = row.Get(0, 0), user = source.User();
-    findings->push_back(
-        {count == "0" ? State::kOk : State::kNote,
-         "source: row security hides no rows from role " + user + " (for snapshot and verify)",
-         "it does in " + count + " of the tables, " + row.Get(0, 1) + " among them",
-         OnPrimary(source, "ALTER ROLE " + source.Identifier(user) + " BYPASSRLS;")});
 }
 
 void CheckTables(Connection& source, Findings* findings) {

@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 constexpr std::chrono::milliseconds kFirstWait = 250ms;
 constexpr std::chrono::milliseconds kLongestWait = 30s;
 // A destination that is silent for so long is mentioned, and again so often.
-constexpr std::chrono::milliseconds kHangPatience = 15s;
+constexpr std::chrono::milliseconds kHangPatience = 10s;
 constexpr auto kHangNews = 60s;
 // A run that is to end when current does not wait for ever for a server that is away.
 constexpr auto kCurrentPatience = 60s;
