@@ -71,7 +71,7 @@ is($destination->safe_psql('postgres', sprintf(q{SELECT count(*) FROM jsonb_arra
 # --- error texts, of both servers
 
 $sql->(q{CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-	RAISE EXCEPTION USING ERRCODE = '53100', MESSAGE = E'no\nbemi_ingest: storing from 0/0\e[31m', DETAIL = E'x\u202ey'; END $$;
+	RAISE EXCEPTION USING ERRCODE = '53100', MESSAGE = E'no\nbemi_ingest: storing from 0/0\u001b[31m', DETAIL = E'x\u202ey'; END $$;
 CREATE TRIGGER refuse BEFORE INSERT ON changes FOR EACH ROW EXECUTE FUNCTION refuse()});
 $source->safe_psql('postgres', "SELECT format('INSERT INTO %I VALUES (''new'')', $name) \\gexec");
 my $run = start_ingest($source, $destination);
@@ -84,7 +84,7 @@ $sql->('DROP TRIGGER refuse ON changes');
 
 # --- what is asked before a drop, and statuses
 
-$sql->(q{UPDATE bemi.progress SET database = E'post\e[31mgres'});
+$sql->(q{UPDATE bemi.progress SET database = E'post\u001b[31mgres'});
 my $told = ingest_fails('another database', 3, qr/for the database post\\x1b\[31mgres/, $source, $destination, 'run', '--until-current');
 unlike($told, qr/\e/, 'shown so');
 $sql->(q{UPDATE bemi.progress SET database = 'postgres'});
@@ -102,8 +102,7 @@ foreach my $case (
 	[ 'a file', [ 'run', '--config', 'host=x password=hunter2' ] ], [ 'a flag', [ 'run', '--postgres://u:hunter2@h/db' ] ],
 	[ 'a source that libpq cannot read', [ 'check', '--source', 'host=x password=hunter2 oops' ] ],
 	[ 'a URI with an @ in its password', [ 'check', '--source', 'postgresql://u:x@hunter2@127.0.0.1:1/db' ] ],
-	[ 'a URI with a / in its password', [ 'check', '--source', 'postgresql://u:hunter2/x@127.0.0.1/db' ] ],
-	[ 'a URI with a ? in its password', [ 'check', '--source', 'postgresql://u:hunter2?x@127.0.0.1/db' ] ])
+	[ 'a URI with a / in its password', [ 'check', '--source', 'postgresql://u:hunter2/x@127.0.0.1/db' ] ])
 {
 	my ($what, $arguments) = @$case;
 	my ($output, $errors) = ('', '');

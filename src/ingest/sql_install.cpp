@@ -189,8 +189,9 @@ bool Installer::HasChanged(const Type& type) {
 // A type that has changed gets another name, and the functions that have it with it, until both are
 // made anew; then it goes with them.
 void Installer::SetAsideTypes() {
-    const Texts names = Found("CREATE TYPE bemi\\.(\\w+) AS \\([^)]*\\);");
-    const Texts definitions = Found("CREATE TYPE bemi\\.\\w+ AS (\\([^)]*\\));");
+    // Comments in it may have parentheses: it ends with a line that has nothing else.
+    const Texts names = Found("CREATE TYPE bemi\\.(\\w+) AS \\(");
+    const Texts definitions = Found("CREATE TYPE bemi\\.\\w+ AS (\\([\\s\\S]*?\\n *\\));");
     for (size_t i = 0; i < names.size(); ++i) {
         if (destination_.Value("SELECT to_regtype('bemi." + names[i] + "')").empty() ||
             !HasChanged({names[i], definitions[i]}))
@@ -258,14 +259,16 @@ void Installer::RunUntilItFits() {
 void Installer::DropStale(const std::string& names) {
     const Texts signatures =
         Found("COMMENT ON (?:FUNCTION|PROCEDURE|AGGREGATE)\\s+(bemi\\.\\w+\\([^)]*\\))\\s+IS");
-    const Result stale =
-        destination_.Query(std::string("SELECT p.oid::regprocedure") + kRoutines + names +
-                           ") AND p.oid <> ALL (ARRAY(SELECT to_regprocedure(s)::oid FROM unnest(" +
-                           Array(signatures) +
-                           ") s WHERE to_regprocedure(s) IS NOT NULL))"
-                           " ORDER BY p.prokind = 'f'");
-    for (int i = 0; i < stale.rows(); ++i)
+    const Result stale = destination_.Query(
+        std::string("SELECT p.oid::regprocedure, p.proname") + kRoutines + names +
+        ") AND p.oid <> ALL (ARRAY(SELECT to_regprocedure(s)::oid FROM unnest(" +
+        Array(signatures) +
+        ") s WHERE to_regprocedure(s) IS NOT NULL))"
+        " ORDER BY p.prokind = 'f'");
+    for (int i = 0; i < stale.rows(); ++i) {
         Drop("ROUTINE " + stale.Get(i, 0));
+        dropped_.insert(stale.Get(i, 1));
+    }
     for (const std::string& type : old_types_)
         Drop("TYPE bemi." + type);
 }
