@@ -38,6 +38,7 @@ my $rights = sub { return $sql->(q{SELECT p.proname, p.proacl FROM pg_proc p WHE
 	UNION ALL SELECT relname, relacl FROM pg_class WHERE relname = 'activity' ORDER BY 1}) };
 $sql->(q{REVOKE ALL ON FUNCTION bemi.forget FROM PUBLIC; GRANT EXECUTE ON FUNCTION bemi.forget TO clerk WITH GRANT OPTION;
 REVOKE ALL ON FUNCTION bemi.who FROM PUBLIC; GRANT EXECUTE ON FUNCTION bemi.who TO auditor;
+REVOKE ALL ON FUNCTION bemi.partitions FROM PUBLIC; GRANT EXECUTE ON FUNCTION bemi.partitions TO auditor;
 GRANT SELECT ON bemi.activity TO auditor});
 my $granted = $rights->();
 
@@ -69,7 +70,9 @@ $sql->(q{
 DROP VIEW bemi.activity;
 DROP FUNCTION bemi.who; CREATE FUNCTION bemi.who("table" text, primary_key text, at timestamptz DEFAULT now()) RETURNS integer LANGUAGE sql AS 'SELECT 1';
 DROP FUNCTION bemi.forget; CREATE FUNCTION bemi.forget("table" text, the_key text, columns text[], context_keys text[], database text) RETURNS text LANGUAGE sql AS 'SELECT ''''';
-DROP FUNCTION bemi.source_of; CREATE FUNCTION bemi.source_of(n numeric, f integer DEFAULT 0, more text DEFAULT '') RETURNS integer LANGUAGE sql AS 'SELECT 1';
+DROP FUNCTION bemi.source_of; CREATE FUNCTION bemi.source_of(n numeric, f integer DEFAULT 0) RETURNS text LANGUAGE sql AS 'SELECT ''''';
+DROP FUNCTION bemi.partitions; CREATE FUNCTION bemi.partitions(s text) RETURNS TABLE (since integer) LANGUAGE sql AS 'SELECT 1';
+REVOKE ALL ON FUNCTION bemi.partitions FROM PUBLIC; GRANT EXECUTE ON FUNCTION bemi.partitions TO auditor;
 CREATE FUNCTION bemi.coverage(n integer) RETURNS integer LANGUAGE sql AS 'SELECT 1';
 CREATE FUNCTION bemi.my_own(n integer) RETURNS integer LANGUAGE sql AS 'SELECT 1';
 REVOKE ALL ON FUNCTION bemi.forget FROM PUBLIC; GRANT EXECUTE ON FUNCTION bemi.forget TO clerk WITH GRANT OPTION;
@@ -85,10 +88,10 @@ ingest_ok($source, $destination, 'run', '--until-current');
 
 # --- what somebody has made of a function that has changed
 
-$sql->(q{DROP FUNCTION bemi.who; CREATE FUNCTION bemi.who("table" text, primary_key text, at timestamptz DEFAULT now()) RETURNS integer LANGUAGE sql AS 'SELECT 1';
-CREATE VIEW mine AS SELECT bemi.who('t', '1')});
-ingest_fails('a view is in the way', 3, qr/somebody's own depends on one that has changed: view mine depends on function bemi\.who\(.*\n +fix: drop what depends on it, then bemi_ingest init/, $source, $destination, 'init');
-is($sql->(q{SELECT pg_get_function_result('bemi.who'::regproc)}), 'integer', 'nothing has changed');
+$sql->(q{DROP FUNCTION bemi.partitions; CREATE FUNCTION bemi.partitions(s text) RETURNS integer LANGUAGE sql AS 'SELECT 1';
+CREATE VIEW mine AS SELECT bemi.partitions('public')});
+ingest_fails('a view is in the way', 3, qr/somebody's own depends on one that has changed: view public\.mine depends on function bemi\.partitions\(text\)\n +fix: drop what depends on it, then bemi_ingest init/, $source, $destination, 'init');
+is($sql->(q{SELECT pg_get_function_result('bemi.partitions'::regproc)}), 'integer', 'nothing has changed');
 $sql->('DROP VIEW mine');
 ingest_ok($source, $destination, 'init');
 same_catalog('then all is right');
@@ -98,7 +101,6 @@ is($sql->('SELECT count(*) FROM yours'), 0, 'a view of what has not changed stan
 
 # --- every routine has a comment with its arguments, by which init knows it
 
-my $installed = "$FindBin::RealBin/../src/ingest/sql";
 is($sql->(q{SELECT string_agg(p.oid::regprocedure::text, ' ') FROM pg_proc p WHERE p.pronamespace = 'bemi'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL}), '', 'all have');
 
 done_testing();

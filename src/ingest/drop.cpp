@@ -16,9 +16,9 @@ namespace {
 void Ask(const Settings& settings) {
     if (settings.yes)
         return;
-    PrintLine(stdout, "Drop slot " + settings.slot +
-                          " of the source and its progress? Changes from now on are not recorded."
-                          " [y/N]");
+    PrintText(stdout, "Drop slot " + settings.slot +
+                          " of the source and its progress? Changes from now on are not recorded. "
+                          "[y/N] ");
     std::string answer;
     const bool answered = !std::getline(std::cin, answer).fail();
     if (InterruptRequested())

@@ -8,6 +8,9 @@ namespace {
 
 constexpr char kBatchSize[] = "64kB";
 
+// By itself, and first: what is sent in one message is still under the limit that it began with.
+constexpr char kNoLimit[] = "SET statement_timeout = 0";
+
 // What our statements mean, and how long they may take. Each is set in the session itself, whatever
 // it is at the moment: only that holds against ALTER ROLE, ALTER DATABASE and a configuration file
 // that is read again while we are connected. Whether transactions may write at all is left alone:
@@ -19,7 +22,7 @@ constexpr char kSettings[] =
     "SET bytea_output = 'hex'; SET extra_float_digits = 1; SET check_function_bodies = on;"
     "SET default_transaction_isolation = 'read committed';"
     "SET default_transaction_deferrable = off;"
-    "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;"
+    "SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;"
     "SELECT set_config(name, '0', false) FROM pg_settings"
     " WHERE name IN ('idle_session_timeout', 'transaction_timeout');";
 
@@ -36,6 +39,7 @@ bool Given(const DecoderOptions& options, const std::string& name) {
 std::unique_ptr<Connection> ConnectDestination(const Settings& settings) {
     auto connection =
         std::make_unique<Connection>(settings.destination, Connection::Kind::kSql, "destination");
+    connection->Query(kNoLimit);
     // What is stored must stay stored, also on the standbys that the server waits for, and a
     // connection of ours that is dead must not keep the lock.
     connection->Query(
@@ -51,6 +55,7 @@ std::unique_ptr<Connection> ConnectDestination(const Settings& settings) {
 
 std::unique_ptr<Connection> ConnectSource(const Settings& settings, Connection::Kind kind) {
     auto connection = std::make_unique<Connection>(settings.source, kind, "source");
+    connection->Query(kNoLimit);
     connection->Query(kSettings);
     return connection;
 }
