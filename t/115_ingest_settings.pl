@@ -74,7 +74,7 @@ my $to = torment($destination);
 my $from = torment($source);
 # The test's own questions are asked with settings as they are anywhere: what is measured is the command.
 my $tame = join ' ', map { "-c $_" } 'search_path=public', 'standard_conforming_strings=on', 'array_nulls=on', 'transform_null_equals=off',
-	'timezone=UTC', 'datestyle=ISO', 'bytea_output=hex', 'extra_float_digits=1', 'default_transaction_isolation=read\\ committed',
+	'timezone=UTC', 'datestyle=ISO', 'bytea_output=hex', 'extra_float_digits=1', 'synchronous_commit=on', 'default_transaction_isolation=read\\ committed',
 	map { "$_=0" } qw(statement_timeout lock_timeout idle_in_transaction_session_timeout idle_session_timeout);
 sub tame { my ($node, $text) = @_; local $ENV{PGOPTIONS} = $tame; return $node->safe_psql('tormented', $text) }
 
