@@ -116,8 +116,10 @@ cmp_ok($peak, '<', is_instrumented() ? 400_000 : 40_000, 'and takes no more memo
 
 # --- two commands
 
-ingest_fails('a second command finds the lock and says whose it is', 3,
-	qr/another bemi_ingest stores slot bemi here \(pid \d+/, $source, $destination, 'run');
+my $second = start_ingest($source, $destination);
+ok(ingest_said_until($second, qr/waiting for the lock of slot bemi \(pid \d+, role \w+, application_name bemi_ingest, connected since/),
+	'a second command waits for the lock, and says whose it is');
+is(end_ingest($second), 5, 'until it is told to end');
 ingest_fails('drop does not take the slot away from it', 3, qr/stop it first/,
 	$source, $destination, 'drop', '--yes');
 my $began = time;

@@ -181,8 +181,7 @@ waitpid $foreign, 0;
 # --- a destination that may not be written to: one line each time
 
 $sql->('ALTER DATABASE postgres SET default_transaction_read_only = on');
-like(ingest_ok($source, $destination, 'check'), qr/note +destination: transactions may write.*\n +fix: ALTER DATABASE "postgres" RESET/,
-	'check has it');
+ingest_fails('check has it', 3, qr/FAILS +destination: transactions may write.*\n +fix: ALTER DATABASE "postgres" RESET/, $source, $destination, 'check');
 $source->safe_psql('postgres', 'INSERT INTO seen VALUES (4)');
 my $run = start_ingest($source, $destination);
 ok(ingest_said_until($run, qr/again in 1 s/), 'it tries again');

@@ -136,12 +136,12 @@ $sql->(q{ALTER DATABASE postgres SET default_transaction_isolation = 'repeatable
 $session = $destination->background_psql('postgres');
 $session->query_safe(q{BEGIN ISOLATION LEVEL READ COMMITTED; SELECT bemi.forget('person', '30')});
 my $run = start_ingest($source, $destination, '--schema', 'audit');
-ok(wait_until(sub { $sql->(q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}) > 0
+ok(wait_until(sub { $sql->(q{SELECT count(*) FROM pg_stat_activity WHERE application_name = 'bemi_ingest' AND wait_event_type = 'Lock'}) > 0
 	|| $sql->(q{SELECT count(*) FROM pg_stat_activity WHERE application_name = 'bemi_ingest' AND state = 'idle' AND query LIKE '%bemi.partitions%'}) > 0 }),
 	'retention of run waits for forget (or has waited)');
 $session->query_safe('COMMIT');
 $session->quit;
-ok(wait_until(sub { $sql->(q{SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted}) == 0 }), 'it goes on');
+ok(wait_until(sub { $sql->(q{SELECT count(*) FROM pg_stat_activity WHERE application_name = 'bemi_ingest' AND wait_event_type = 'Lock'}) == 0 }), 'it goes on');
 is(end_ingest($run), 5, 'and ends when told');
 is($holding->('ida@x'), '', 'and brings nothing back');
 (undef, undef, $said) = $destination->psql('postgres', q{SELECT bemi.retain('audit')});

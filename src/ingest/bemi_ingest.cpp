@@ -6,6 +6,7 @@
 #include "commands.hpp"
 #include "errors.hpp"
 #include "interrupt.hpp"
+#include "print.hpp"
 #include "settings.hpp"
 
 namespace {
@@ -30,10 +31,13 @@ int Dispatch(const Settings& settings) {
     return 0;  // --help, --version
 }
 
-int Tell(Exit code, const std::string& message, const std::string& fix) {
-    std::fprintf(stderr, "bemi_ingest: %s\n", message.c_str());
+int Tell(Exit code, const std::string& message, const std::string& fix,
+         const std::vector<std::string>& lines = {}) {
+    Complain(message);
+    for (const std::string& line : lines)
+        PrintLine(stderr, WithoutPasswords(line));
     if (!fix.empty())
-        std::fprintf(stderr, "  fix: %s\n", fix.c_str());
+        PrintLine(stderr, "  fix: " + WithoutPasswords(fix));
     return static_cast<int>(code);
 }
 
@@ -45,7 +49,7 @@ int main(int argc, char** argv) {
         CatchSignals();
         return Dispatch(ParseCommandLine(argc, argv));
     } catch (const Failure& failure) {
-        return Tell(failure.code, failure.what(), failure.fix);
+        return Tell(failure.code, failure.what(), failure.fix, failure.lines);
     } catch (const DatabaseError& error) {
         Exit code = error.Passing() ? Exit::kFailed : Exit::kRefused;
         return Tell(code, error.side + ": " + error.what(),

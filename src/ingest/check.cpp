@@ -1,9 +1,8 @@
 #include "check.hpp"
 
-#include <cstdio>
-
 #include "continuity.hpp"
 #include "errors.hpp"
+#include "print.hpp"
 #include "progress.hpp"
 #include "session.hpp"
 
@@ -54,20 +53,19 @@ bool Fails(const Findings& findings) {
     return false;
 }
 
-std::string Describe(const Findings& findings, bool all) {
-    std::string text;
+std::vector<std::string> Describe(const Findings& findings, bool all) {
+    std::vector<std::string> lines;
     for (const Finding& finding : findings) {
-        if (finding.state == State::kOk) {
-            text += all ? "ok    " + finding.name + "\n" : "";
+        if (finding.state == State::kOk && all)
+            lines.push_back("ok    " + finding.name);
+        if (finding.state == State::kOk || (!all && finding.state == State::kNote))
             continue;
-        }
-        if (!all && finding.state == State::kNote)
-            continue;
-        text += (finding.state == State::kNote ? "note  " : "FAILS ") + finding.name;
-        text += (finding.found.empty() ? "" : " -- " + finding.found) + "\n";
-        text += finding.fix.empty() ? "" : "      fix: " + finding.fix + "\n";
+        lines.push_back((finding.state == State::kNote ? "note  " : "FAILS ") + finding.name +
+                        (finding.found.empty() ? "" : " -- " + finding.found));
+        if (!finding.fix.empty())
+            lines.push_back("      fix: " + finding.fix);
     }
-    return text;
+    return lines;
 }
 
 int RunCheck(const Settings& settings) {
@@ -83,7 +81,8 @@ int RunCheck(const Settings& settings) {
         CheckDestination(*destination, settings, &findings);
     if (source && destination)
         CheckContinuity(*source, *destination, settings, &findings);
-    std::fputs(Describe(findings, true).c_str(), stdout);
+    for (const std::string& line : Describe(findings, true))
+        PrintLine(stdout, WithoutPasswords(line));
     return static_cast<int>(Fails(findings) ? Exit::kRefused : Exit::kDone);
 }
 

@@ -16,9 +16,10 @@ struct Finding {
         kFails,  // must be mended
     };
     State state;
-    std::string name;   // "source: wal_level is logical"
-    std::string found;  // what is there instead
-    std::string fix;    // the statement or command
+    std::string name;      // "source: wal_level is logical"
+    std::string found;     // what is there instead
+    std::string fix;       // the statement or command
+    bool passing = false;  // of kFails: may pass by itself, so that `run` waits for it
 };
 
 using Findings = std::vector<Finding>;
@@ -32,8 +33,8 @@ void CheckTables(Connection& source, Findings* findings);
 void CheckDestination(Connection& destination, const Settings& settings, Findings* findings);
 
 bool Fails(const Findings& findings);
-// `all`: those that are met as well.
-std::string Describe(const Findings& findings, bool all);
+// A line each, and one for the fix. `all`: those that are met as well.
+std::vector<std::string> Describe(const Findings& findings, bool all);
 
 // The command.
 int RunCheck(const Settings& settings);

@@ -2,6 +2,7 @@
 #include "check.hpp"
 #include "errors.hpp"
 #include "progress.hpp"
+#include "sql_install.hpp"
 #include "table.hpp"
 
 namespace bemi::ingest {
@@ -25,13 +26,39 @@ void CheckServer(Connection& destination, Findings* findings) {
                          "--destination with the primary"});
 }
 
-// A default that somebody has set; whoever only stores waits until it is gone.
+// A default that somebody has set. That of a database or a server is often for a while, as when a
+// disk is full: whoever stores waits until it is gone. That of the role is no accident.
 void CheckWritable(Connection& destination, Findings* findings) {
-    std::string only = destination.Value("SHOW transaction_read_only");
-    findings->push_back({only == "off" ? State::kOk : State::kNote,
-                         "destination: transactions may write", "default_transaction_read_only",
-                         "ALTER DATABASE " + destination.Identifier(destination.Database()) +
-                             " RESET default_transaction_read_only; -- or of the role"});
+    const Result row = destination.Query(
+        "SELECT setting, source FROM pg_settings WHERE name = 'default_transaction_read_only'");
+    const std::string source = row.Get(0, 1), setting = "default_transaction_read_only";
+    const std::string role = "ALTER ROLE " + destination.Identifier(destination.User());
+    const std::string database = destination.Identifier(destination.Database());
+    const bool of_role = source == "user" || source == "database user";
+    const std::string fix =
+        source == "user"            ? role + " RESET " + setting + ";"
+        : source == "database user" ? role + " IN DATABASE " + database + " RESET " + setting + ";"
+        : source == "database"      ? "ALTER DATABASE " + database + " RESET " + setting + ";"
+        : source == "configuration file"
+            ? "ALTER SYSTEM SET " + setting + " = off; SELECT pg_reload_conf();"
+            : "--destination without " + setting;
+    findings->push_back({row.Get(0, 0) == "off" ? State::kOk : State::kFails,
+                         "destination: transactions may write",
+                         setting + (of_role ? " of the role" : ""), fix, !of_role});
+}
+
+// Row security would hide records from those who ask for them, and lets nobody COPY.
+void CheckRowSecurity(Connection& destination, const Settings& settings, Findings* findings) {
+    const std::string names = destination.Value(
+        "SELECT string_agg(format('%I.%I', n.nspname, c.relname), ', ') FROM pg_class c"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE row_security_active(c.oid)"
+        " AND (n.nspname = 'bemi' OR c.relname = 'changes' AND n.nspname = " +
+        destination.Literal(settings.schema) + ")");
+    const std::string user = destination.User();
+    findings->push_back(
+        {names.empty() ? State::kOk : State::kFails,
+         "destination: row security does not stand between role " + user + " and the records",
+         names, "ALTER ROLE " + destination.Identifier(user) + " BYPASSRLS;"});
 }
 
 // For init, which has something to make.
@@ -92,6 +119,10 @@ void CheckProgress(Connection& destination, const Settings& settings, Findings* 
                                : "bemi_ingest init"});
     if (may != "t")
         return;
+    const SqlMismatch mismatch = CompareSql(destination);
+    findings->push_back({mismatch.found.empty() ? State::kOk : State::kFails,
+                         "destination: the functions of schema bemi are those of this bemi_ingest",
+                         mismatch.found, mismatch.fix});
     bool known = ReadProgress(destination, settings.slot).has_value();
     findings->push_back({known ? State::kOk : State::kFails,
                          "destination: bemi.progress knows slot " + settings.slot, "it does not",
@@ -104,6 +135,7 @@ void CheckDestination(Connection& destination, const Settings& settings, Finding
     CheckServer(destination, findings);
     CheckWritable(destination, findings);
     CheckShape(destination, settings, findings);
+    CheckRowSecurity(destination, settings, findings);
     CheckProgress(destination, settings, findings);
 }
 

@@ -18,12 +18,37 @@ using namespace std::chrono_literals;
 constexpr auto kConnectTimeout = 15s;
 constexpr auto kSlice = 1000ms;
 
+// A URI whose password has an @ or a / of its own: libpq would take the rest of it for the host or
+// the port, and show it in its error.
+bool IsAmbiguousUri(const std::string& conninfo) {
+    const size_t scheme = conninfo.find("://");
+    if (scheme == std::string::npos || conninfo.compare(0, 8, "postgres") != 0)
+        return false;
+    const std::string rest = conninfo.substr(scheme + 3);
+    const size_t end = std::min(rest.find_first_of("/?"), rest.size());
+    const std::string authority = rest.substr(0, end);
+    const size_t at = authority.find('@');
+    if (at != std::string::npos)
+        return authority.find('@', at + 1) != std::string::npos;
+    const std::string path = rest.substr(end, rest.find('?', end) - end);
+    return authority.find(':') != std::string::npos && path.find('@') != std::string::npos;
+}
+
 void IgnoreNotice(void*, const PGresult*) {}
 
 }  // namespace
 
 long Result::Touched() const {
     return std::strtol(PQcmdTuples(result_.get()), nullptr, 10);
+}
+
+std::string Result::Get(int row, int column) const {
+    if (row < 0 || row >= rows() || column < 0 || column >= columns())
+        throw Failure(Exit::kFailed,
+                      "a server had no answer to a question that has one: something that "
+                      "bemi_ingest needs was dropped or changed meanwhile",
+                      "bemi_ingest check");
+    return PQgetvalue(result_.get(), row, column);
 }
 
 Connection::Connection(const std::string& conninfo, Kind kind, std::string side)
@@ -53,6 +78,11 @@ void Connection::Connect(const std::string& conninfo, Kind kind, const Hosts* ho
         throw Failure(Exit::kUsage, "--" + side_ +
                                         " is not a connection string that libpq can read "
                                         "(it is not shown here: it may hold a password)");
+    if (IsAmbiguousUri(conninfo))
+        throw Failure(
+            Exit::kUsage,
+            "--" + side_ + " is a URI with an @, / or : in its password (it is not shown here)",
+            "write them %40, %2F and %3A");
     std::vector<const char*> keys = {
         "dbname",          "fallback_application_name", "client_encoding",
         "keepalives_idle", "keepalives_interval",       "keepalives_count"};
@@ -101,6 +131,7 @@ bool Connection::FinishConnecting(int seconds) {
 }
 
 bool Connection::Wait(short events, Clock::time_point deadline) {
+    const auto began = Clock::now();
     for (;;) {
         if (InterruptRequested())
             throw Interrupted();
@@ -116,7 +147,7 @@ bool Connection::Wait(short events, Clock::time_point deadline) {
         if (left <= slice)
             return false;
         if (while_waiting_)
-            while_waiting_();
+            while_waiting_(std::chrono::floor<std::chrono::milliseconds>(Clock::now() - began));
     }
 }
 
@@ -174,6 +205,12 @@ Result Connection::Query(const std::string& sql) {
 std::string Connection::Value(const std::string& sql, const std::string& none) {
     Result result = Query(sql);
     return result.rows() > 0 && !result.IsNull(0, 0) ? result.Get(0, 0) : none;
+}
+
+std::string Connection::Database() {
+    if (database_.empty())
+        database_ = Value("SELECT pg_catalog.current_database()");
+    return database_;
 }
 
 void Connection::PutCopy(std::string_view data) {

@@ -20,7 +20,8 @@ class Result {
     int rows() const { return PQntuples(result_.get()); }
     int columns() const { return PQnfields(result_.get()); }
     bool IsNull(int row, int column) const { return PQgetisnull(result_.get(), row, column) != 0; }
-    std::string Get(int row, int column) const { return PQgetvalue(result_.get(), row, column); }
+    // Throws Failure where there is no such row or column: others drop what we ask for.
+    std::string Get(int row, int column) const;
     // Rows that an UPDATE, INSERT or DELETE touched.
     long Touched() const;
     PGresult* get() const { return result_.get(); }
@@ -65,13 +66,18 @@ class Connection {
     // "dbname=… host=… port=… user=…": never a password.
     std::string Describe() const;
     std::string User() const { return PQuser(conn_.get()); }
-    std::string Database() const { return PQdb(conn_.get()); }
+    // As the server calls it: a pooler may have another name for it, and the connection string too.
+    std::string Database();
     std::string ServerEncoding() const { return PQparameterStatus(conn_.get(), "server_encoding"); }
     int ServerVersion() const { return PQserverVersion(conn_.get()); }
     const std::string& side() const { return side_; }
 
-    // Called about once a second while this connection waits.
-    void WhileWaiting(std::function<void()> hook) { while_waiting_ = std::move(hook); }
+    // Called about once a second while this connection waits, with how long the server has now
+    // neither answered nor taken anything.
+    using Hook = std::function<void(std::chrono::milliseconds waited)>;
+    void WhileWaiting(Hook hook) { while_waiting_ = std::move(hook); }
+    // The number of the session, in the server.
+    int Pid() const { return PQbackendPID(conn_.get()); }
 
  private:
     // `hosts`: those that are left to try; null: all.
@@ -86,11 +92,11 @@ class Connection {
     [[noreturn]] void ThrowConnectionError();
     [[noreturn]] void ThrowResultError(const PGresult* result);
 
-    std::string side_;
+    std::string side_, database_;
     bool replication_;
     std::unique_ptr<PGconn, decltype(&PQfinish)> conn_;
     std::unique_ptr<char, decltype(&PQfreemem)> message_;
-    std::function<void()> while_waiting_;
+    Hook while_waiting_;
 };
 
 // Sleeps, unless a signal comes (Interrupted).

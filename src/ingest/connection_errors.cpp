@@ -18,6 +18,11 @@ std::string Trim(std::string text) {
     return text;
 }
 
+// As a server's message and its parts are shown: on one line.
+std::string OneLine(const char* text) {
+    return text != nullptr ? Trim(text) : std::string();
+}
+
 // libpq has no SQLSTATE for a failed connection but in the verbose text: "FATAL:  28P01: password
 // …", where the server's language may have another word for FATAL.
 std::string TakeSqlState(std::string* message) {
@@ -86,14 +91,22 @@ void Connection::ThrowResultError(const PGresult* result) {
     const char* detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
     const char* hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
     const char* where = PQresultErrorField(result, PG_DIAG_CONTEXT);
-    std::string message = primary != nullptr ? primary : Trim(PQresultErrorMessage(result));
+    std::string message = OneLine(primary != nullptr ? primary : PQresultErrorMessage(result));
     if (detail != nullptr)
-        message += std::string(": ") + detail;
+        message += ": " + OneLine(detail);
     if (hint != nullptr)
-        message += std::string(" (") + hint + ")";
+        message += " (" + OneLine(hint) + ")";
     if (where != nullptr && state != nullptr && state[0] != '0')
-        message += std::string(" [") + std::string(where).substr(0, 200) + "]";
-    throw DatabaseError(side_, state != nullptr ? state : "08006", message);
+        message += " [" + OneLine(where).substr(0, 200) + "]";
+    DatabaseError error(side_, state != nullptr ? state : "08006", message);
+    error.detail = detail != nullptr ? detail : "";
+    error.hint = hint != nullptr ? hint : "";
+    if (error.sqlstate == "53200" &&
+        error.hint.find("max_locks_per_transaction") != std::string::npos)
+        error.fix =
+            "ALTER SYSTEM SET max_locks_per_transaction = 1024; -- of the " + side_ +
+            ", then restart it; or some of the tables at a time: --table, --option exclude_tables";
+    throw error;
 }
 
 }  // namespace bemi::ingest

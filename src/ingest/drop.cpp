@@ -1,9 +1,11 @@
 // `drop`: the slot and its progress. The table stays.
-#include <cstdio>
 #include <iostream>
 
 #include "commands.hpp"
 #include "errors.hpp"
+#include "interrupt.hpp"
+#include "lock.hpp"
+#include "print.hpp"
 #include "progress.hpp"
 #include "session.hpp"
 
@@ -14,13 +16,14 @@ namespace {
 void Ask(const Settings& settings) {
     if (settings.yes)
         return;
-    std::printf(
-        "Drop slot %s of the source and its progress? Changes from now on are not "
-        "recorded. [y/N] ",
-        settings.slot.c_str());
-    std::fflush(stdout);
+    PrintText(stdout, "Drop slot " + settings.slot +
+                          " of the source and its progress? Changes from now on are not recorded. "
+                          "[y/N] ");
     std::string answer;
-    if (!std::getline(std::cin, answer))
+    const bool answered = !std::getline(std::cin, answer).fail();
+    if (InterruptRequested())
+        throw Interrupted();
+    if (!answered)
         throw Failure(Exit::kUsage, "drop asks first, and there is nobody to ask", "--yes");
     if (answer != "y" && answer != "yes")
         throw Failure(Exit::kRefused, "nothing is dropped");
@@ -29,7 +32,7 @@ void Ask(const Settings& settings) {
 void DropSlot(Connection& source, const Settings& settings) {
     std::optional<SlotState> slot = ReadSlot(source, settings.slot);
     if (!slot) {
-        std::printf("there is no slot %s\n", settings.slot.c_str());
+        PrintLine(stdout, "there is no slot " + settings.slot);
         return;
     }
     if (slot->plugin != kPlugin)
@@ -42,7 +45,7 @@ void DropSlot(Connection& source, const Settings& settings) {
                           std::to_string(slot->active_pid) + ");");
     source.Query("SELECT pg_catalog.pg_drop_replication_slot(" + source.Literal(settings.slot) +
                  ")");
-    std::printf("slot %s dropped\n", settings.slot.c_str());
+    PrintLine(stdout, "slot " + settings.slot + " dropped");
 }
 
 }  // namespace
@@ -51,18 +54,22 @@ int RunDrop(const Settings& settings) {
     auto source = ConnectSource(settings, Connection::Kind::kReplication);
     auto destination = ConnectDestination(settings);
     std::optional<Progress> progress = ReadProgress(*destination, settings.slot);
-    std::string holder;
-    if (!LockSlot(*destination, settings.slot, &holder))
+    const LockAttempt lock = LockSlot(*destination, settings.slot);
+    if (lock.result == LockAttempt::Result::kHeld)
         throw Failure(Exit::kRefused,
-                      "bemi_ingest run stores slot " + settings.slot + " (" + holder + ")",
+                      "bemi_ingest run stores slot " + settings.slot + " (" + lock.holder + ")",
                       "stop it first");
+    if (!progress && !ReadSlot(*source, settings.slot))
+        throw Failure(Exit::kRefused,
+                      "neither the source nor the destination has a slot " + settings.slot,
+                      "--slot with the name that init was given");
     Ask(settings);
     DropSlot(*source, settings);
     if (progress) {
         PutProgressAside(*destination, settings.slot);
-        std::printf("progress put aside; it was at %s\n", FormatLsn(progress->position).c_str());
+        PrintLine(stdout, "progress put aside; it was at " + FormatLsn(progress->position));
     }
-    std::printf("the table %s.changes stays\n", settings.schema.c_str());
+    PrintLine(stdout, "the table " + settings.schema + ".changes stays");
     return 0;
 }
 

@@ -3,6 +3,8 @@
 
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace bemi::ingest {
 
@@ -16,12 +18,18 @@ enum class Exit {
     kDifferent = 6,    // verify: source and changes differ
 };
 
-// Ends the command. `fix` is the statement or command that mends it, empty where there is none.
+// Ends the command. `fix` is the statement or command that mends it, empty where there is none;
+// `lines` are shown below the message, each on one line.
 struct Failure : std::runtime_error {
-    Failure(Exit exit_code, const std::string& message, std::string how = {})
-        : std::runtime_error(message), code(exit_code), fix(std::move(how)) {}
+    Failure(Exit exit_code, const std::string& message, std::string how = {},
+            std::vector<std::string> below = {})
+        : std::runtime_error(message),
+          code(exit_code),
+          fix(std::move(how)),
+          lines(std::move(below)) {}
     Exit code;
     std::string fix;
+    std::vector<std::string> lines;
 };
 
 // A signal asked us to end; thrown out of every wait.
@@ -36,9 +44,10 @@ struct DatabaseError : std::runtime_error {
     bool Passing() const;
     // True where the server, or the way to it, went away.
     bool NoConnection() const;
-    std::string side;      // "source" or "destination"
-    std::string sqlstate;  // five characters
-    std::string fix;       // the statement that mends it, where it is known
+    std::string side;          // "source" or "destination"
+    std::string sqlstate;      // five characters
+    std::string fix;           // the statement that mends it, where it is known
+    std::string detail, hint;  // the server's, as they came
 };
 
 }  // namespace bemi::ingest

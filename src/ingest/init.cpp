@@ -1,16 +1,17 @@
 // `init`: table, schema bemi, slot, progress. May be run again: it adds what is missing.
-#include <cstdio>
 
 #include "check.hpp"
 #include "commands.hpp"
 #include "continuity.hpp"
 #include "errors.hpp"
 #include "known_tables.hpp"
+#include "lock.hpp"
 #include "own_schema.hpp"
+#include "print.hpp"
 #include "progress.hpp"
 #include "session.hpp"
 #include "snapshot_tables.hpp"
-#include "sql_files.hpp"
+#include "sql_install.hpp"
 #include "table.hpp"
 
 namespace bemi::ingest {
@@ -27,19 +28,7 @@ void Refuse(const Findings& findings) {
             ours.push_back(finding);
     }
     if (Fails(ours))
-        throw Failure(Exit::kRefused, "requirements are not met:\n" + Describe(ours, false));
-}
-
-// The first file makes schema and tables; the others have functions that need the table `changes`.
-void InstallSql(Connection& destination, const Settings& settings, size_t from, size_t till) {
-    std::string schema = destination.Identifier(settings.schema);
-    for (size_t i = from; i < till; ++i) {
-        std::string text = kSqlFiles[i].text;
-        static const std::string kPlace = "@schema@";
-        for (size_t at; (at = text.find(kPlace)) != std::string::npos;)
-            text.replace(at, kPlace.size(), schema);
-        destination.Query(text);
-    }
+        throw Failure(Exit::kRefused, "requirements are not met:", "", Describe(ours, false));
 }
 
 // The functions of schema bemi know one table.
@@ -81,11 +70,27 @@ void RememberTarget(Connection& destination, const Settings& settings) {
                       " bemi.target.retain)");
 }
 
+// Two inits at a time would trip over each other.
+void LockInit(Connection& destination) {
+    auto news = Clock::now() + kLockPatience;
+    for (;;) {
+        const LockAttempt lock =
+            TryLock(destination, "bemi_ingest init", LockScope::kTransaction,
+                    "has_database_privilege(r.oid, current_database(), 'CREATE')");
+        if (lock.result != LockAttempt::Result::kHeld)
+            return;
+        if (Clock::now() >= news) {
+            Complain("waiting for another init (" + lock.holder + ")");
+            news = Clock::now() + kLockNews;
+        }
+        Sleep(kLockInterval);
+    }
+}
+
 void InitDestination(Connection& destination, const Settings& settings, Notes* notes) {
     destination.Query("BEGIN");
-    // Two inits at a time would trip over each other.
-    destination.Query("SELECT pg_advisory_xact_lock(hashtextextended('bemi_ingest init', 0))");
-    InstallSql(destination, settings, 0, 1);
+    LockInit(destination);
+    InstallTables(destination, settings);
     RequireOwnSchema(destination);  // of one that somebody has made in the meantime
     CheckOnlyTarget(destination, settings);
     TableShape shape = ReadShape(destination, settings.schema);
@@ -100,7 +105,7 @@ void InitDestination(Connection& destination, const Settings& settings, Notes* n
         TakeOver(destination, settings, shape, notes);
     else
         MakeTable(destination, settings);
-    InstallSql(destination, settings, 1, kSqlFileCount);
+    InstallFunctions(destination, settings);
     RememberTarget(destination, settings);
     MakeIndexes(destination, settings, notes);
     destination.Query("SELECT bemi.make_partitions(schema) FROM bemi.target WHERE schema = " +
@@ -128,7 +133,7 @@ Lsn InitSlot(Connection& source, const Settings& settings) {
     Lsn position =
         CreateSlotAndTell(source, settings.slot,
                           settings.failover ? SlotKind::kFailover : SlotKind::kPersistent, nullptr);
-    std::printf("slot %s made at %s\n", settings.slot.c_str(), FormatLsn(position).c_str());
+    PrintLine(stdout, "slot " + settings.slot + " made at " + FormatLsn(position));
     return position;
 }
 
@@ -136,18 +141,19 @@ Lsn InitSlot(Connection& source, const Settings& settings) {
 // False where something else is between what is stored and the slot, which `run` will name.
 bool RecordDrop(Connection& source, Connection& destination, const Progress& progress,
                 const System& system) {
-    Evidence evidence{progress, system, *ReadSlot(source, progress.slot),
-                      TimelineHistory(source, system.timeline)};
+    const std::optional<SlotState> slot = ReadSlot(source, progress.slot);
+    if (!slot)
+        throw Failure(Exit::kRefused, "the source has no slot " + progress.slot + " any more",
+                      "bemi_ingest init");
+    Evidence evidence{progress, system, *slot, TimelineHistory(source, system.timeline)};
     const std::optional<Gap> gap = FindGap(evidence);
     if (!gap || gap->reason != "ahead")
         return false;
     destination.Query("BEGIN");
     RecordGap(destination, evidence, *gap, std::nullopt);
     destination.Query("COMMIT");
-    std::printf(
-        "the slot had been dropped: changes from %s to %s are missing, which is recorded in "
-        "bemi.gaps\n",
-        FormatLsn(gap->from).c_str(), FormatLsn(gap->to).c_str());
+    PrintLine(stdout, "the slot had been dropped: changes from " + FormatLsn(gap->from) + " to " +
+                          FormatLsn(gap->to) + " are missing, which is recorded in bemi.gaps");
     return true;
 }
 
@@ -156,23 +162,20 @@ void InitProgress(Connection& source, Connection& destination, const Settings& s
     std::optional<Progress> known = ReadProgress(destination, settings.slot);
     const bool recalled = !known && RecallProgress(destination, settings.slot);
     if (recalled)
-        known = ReadProgress(destination, settings.slot);
+        known = DemandProgress(destination, settings.slot);
     if (known && (known->system != system.identifier || known->database != source.Database()))
-        std::fprintf(stderr,
-                     "bemi_ingest: note: slot %s is stored here for another source (database %s, "
-                     "system %llu); run will %s. For a second source: another --slot\n",
-                     settings.slot.c_str(), known->database.c_str(),
-                     static_cast<unsigned long long>(known->system),
-                     known->database != source.Database() ? "refuse it" : "call it a gap");
+        Complain("note: slot " + settings.slot + " is stored here for another source (database " +
+                 known->database + ", system " + std::to_string(known->system) + "); run will " +
+                 (known->database != source.Database() ? "refuse it" : "call it a gap") +
+                 ". For a second source: another --slot");
     Lsn position = InitSlot(source, settings);
     if (recalled && RecordDrop(source, destination, *known, system))
         return;
     if (known) {
         if (position > known->position)
-            std::printf(
-                "the slot begins at %s, what is stored ends at %s: run will stop at this "
-                "gap until it is told --accept-gap\n",
-                FormatLsn(position).c_str(), FormatLsn(known->position).c_str());
+            PrintLine(stdout, "the slot begins at " + FormatLsn(position) +
+                                  ", what is stored ends at " + FormatLsn(known->position) +
+                                  ": run will stop at this gap until it is told --accept-gap");
         return;
     }
     Progress progress;
@@ -205,13 +208,15 @@ int RunInit(const Settings& settings) {
     InitDestination(*destination, settings, &notes);
     InitProgress(*source, *destination, settings);
     for (const std::string& note : notes)
-        std::printf("note: %s\n", note.c_str());
+        PrintLine(stdout, "note: " + note);
     Findings tables;
     CheckTables(*source, &tables);
-    if (tables.front().state != Finding::State::kOk)
-        std::fputs(Describe(tables, true).c_str(), stdout);
-    std::printf("ready: bemi_ingest run stores the changes in %s.changes\n",
-                settings.schema.c_str());
+    for (const std::string& line : Describe(tables, true)) {
+        if (tables.front().state != Finding::State::kOk)
+            PrintLine(stdout, line);
+    }
+    PrintLine(stdout,
+              "ready: bemi_ingest run stores the changes in " + settings.schema + ".changes");
     return 0;
 }
 

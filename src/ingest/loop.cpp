@@ -53,6 +53,7 @@ bool Loop::Run() {
                 MoveIfDue(kMoveInterval);
                 AskIfDue();
         }
+        reporter_.Taken(sink_.PendingRows(), sink_.PendingBytes());
         reporter_.Tick(sink_.LastCommitTime());
     }
     return true;

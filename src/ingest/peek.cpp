@@ -4,6 +4,7 @@
 
 #include "errors.hpp"
 #include "record.hpp"
+#include "session.hpp"
 #include "slot.hpp"
 
 namespace bemi::ingest {
@@ -37,11 +38,11 @@ void ReadFirst(SlotStream* stream, Lsn end, NextRecord* next) {
 
 }  // namespace
 
-NextRecord PeekNext(const std::string& source, const std::string& slot, Lsn from,
-                    const DecoderOptions& options) {
+NextRecord PeekNext(const Settings& settings, Lsn from, const DecoderOptions& options) {
     NextRecord next;
     try {
-        Connection connection(source, Connection::Kind::kReplication, "source");
+        const auto source = ConnectSource(settings, Connection::Kind::kReplication);
+        Connection& connection = *source;
         Lsn end = IdentifySystem(connection).end;
         if (end <= from) {
             next.known = true;
@@ -49,7 +50,8 @@ NextRecord PeekNext(const std::string& source, const std::string& slot, Lsn from
         }
         std::string copy = "bemi_peek_" + std::to_string(getpid());
         connection.Query("SELECT pg_catalog.pg_copy_logical_replication_slot(" +
-                         connection.Literal(slot) + ", " + connection.Literal(copy) + ", true)");
+                         connection.Literal(settings.slot) + ", " + connection.Literal(copy) +
+                         ", true)");
         SlotStream stream(connection, copy, from, options);
         ReadFirst(&stream, end, &next);
     } catch (const DatabaseError& error) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "lsn.hpp"
+#include "settings.hpp"
 #include "slot_stream.hpp"
 
 namespace bemi::ingest {
@@ -18,7 +19,6 @@ struct NextRecord {
 
 // Reads the first record beyond `from` through a temporary copy of the slot, which may be in use.
 // Ends after some seconds whatever happens.
-NextRecord PeekNext(const std::string& source, const std::string& slot, Lsn from,
-                    const DecoderOptions& options);
+NextRecord PeekNext(const Settings& settings, Lsn from, const DecoderOptions& options);
 
 }  // namespace bemi::ingest

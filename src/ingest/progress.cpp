@@ -6,14 +6,6 @@
 
 namespace bemi::ingest {
 
-namespace {
-
-std::string LockKey(Connection& destination, const std::string& slot) {
-    return "pg_catalog.hashtextextended(" + destination.Literal("bemi_ingest " + slot) + ", 0)";
-}
-
-}  // namespace
-
 std::optional<Progress> ReadProgress(Connection& destination, const std::string& slot) {
     if (destination.Value("SELECT pg_catalog.to_regclass('bemi.progress')").empty())
         return std::nullopt;
@@ -36,6 +28,13 @@ std::optional<Progress> ReadProgress(Connection& destination, const std::string&
     progress.rows = std::strtoull(row.Get(0, 7).c_str(), nullptr, 10);
     progress.stored = ParseLsn(row.Get(0, 8));
     return progress;
+}
+
+Progress DemandProgress(Connection& destination, const std::string& slot) {
+    std::optional<Progress> progress = ReadProgress(destination, slot);
+    if (!progress)
+        throw Failure(Exit::kRefused, "the destination knows no slot " + slot, "bemi_ingest init");
+    return *progress;
 }
 
 void InsertProgress(Connection& destination, const Progress& progress, const std::string& schema) {
@@ -86,26 +85,6 @@ std::string AdvanceSql(Connection& destination, const Progress& progress, const 
             destination.Literal(progress.slot) + ") t) s";
     return sql + " WHERE slot = " + destination.Literal(progress.slot) +
            " AND position = " + destination.Literal(FormatLsn(progress.position));
-}
-
-bool LockSlot(Connection& destination, const std::string& slot, std::string* holder) {
-    std::string key = LockKey(destination, slot);
-    if (destination.Value("SELECT pg_catalog.pg_try_advisory_lock(" + key + ")") == "t")
-        return true;
-    *holder = destination.Value(
-        "SELECT 'pid ' || l.pid || coalesce(' from ' || host(a.client_addr), '')"
-        " || coalesce(', connected since ' || date_trunc('second', a.backend_start), '')"
-        " FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a USING (pid)"
-        " WHERE l.locktype = 'advisory' AND l.granted AND l.database ="
-        " (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
-        " AND (l.classid::int8 << 32 | l.objid::int8) = " +
-            key,
-        "a connection that has just ended");
-    return false;
-}
-
-void UnlockSlot(Connection& destination, const std::string& slot) {
-    destination.Query("SELECT pg_catalog.pg_advisory_unlock(" + LockKey(destination, slot) + ")");
 }
 
 }  // namespace bemi::ingest

@@ -33,6 +33,9 @@ struct Advance {
 // Empty where init has not been here (no table, or no row).
 std::optional<Progress> ReadProgress(Connection& destination, const std::string& slot);
 
+// The same, where there must be one: Failure otherwise, also where `drop` was here meanwhile.
+Progress DemandProgress(Connection& destination, const std::string& slot);
+
 void InsertProgress(Connection& destination, const Progress& progress, const std::string& schema);
 
 // `drop` puts the row aside, so that what a slot of that name misses, once it is made again, is a
@@ -42,10 +45,5 @@ bool RecallProgress(Connection& destination, const std::string& slot);
 
 // The UPDATE, fenced by the position that it was at: touches one row, or somebody else was here.
 std::string AdvanceSql(Connection& destination, const Progress& progress, const Advance& advance);
-
-// Takes the lock that says "this slot is being stored", for as long as the connection lives.
-// False, and who has it, where somebody else does.
-bool LockSlot(Connection& destination, const std::string& slot, std::string* holder);
-void UnlockSlot(Connection& destination, const std::string& slot);
 
 }  // namespace bemi::ingest

@@ -174,8 +174,6 @@ void Check(const Record& record) {
     bool message = record.operation == "MESSAGE";
     if (!message && (record.sequence == 0 || record.table.data() == nullptr))
         throw BadRecord("sequence or table is missing");
-    if (record.sequence > UINT32_MAX)
-        throw BadRecord("sequence is out of range");
 }
 
 }  // namespace

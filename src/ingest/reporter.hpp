@@ -22,6 +22,10 @@ class Reporter {
     void OweNews() { owes_news_ = true; }
     // These rows are done.
     void Done(uint64_t rows);
+    // So much has been taken that is not done: a transaction that goes on arriving.
+    void Taken(uint64_t rows, uint64_t bytes) { taken_rows_ = rows, taken_bytes_ = bytes; }
+    // What is at work: "public.person, table 3 of 12".
+    void Subject(std::string subject) { subject_ = std::move(subject); }
     // Writes what is due. `commit_time` is that of the last record taken, in PostgreSQL's
     // microseconds; kNoTime where there is none.
     void Tick(int64_t commit_time);
@@ -35,7 +39,9 @@ class Reporter {
     const char* done_;
     bool terminal_;
     bool live_line_ = false, owes_news_ = false;
-    uint64_t rows_ = 0, rows_at_last_ = 0;
+    std::string subject_;
+    uint64_t rows_ = 0, taken_rows_ = 0, taken_bytes_ = 0;
+    uint64_t rows_at_last_ = 0;  // done and taken, when the last line was written
     Clock::time_point last_;
 };
 

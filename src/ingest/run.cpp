@@ -5,6 +5,7 @@
 #include "commands.hpp"
 #include "continuity.hpp"
 #include "errors.hpp"
+#include "lock.hpp"
 #include "loop.hpp"
 #include "peek.hpp"
 #include "progress.hpp"
@@ -13,6 +14,7 @@
 #include "session.hpp"
 #include "table_sink.hpp"
 #include "timestamp.hpp"
+#include "units.hpp"
 
 namespace bemi::ingest {
 
@@ -22,8 +24,9 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::milliseconds kFirstWait = 250ms;
 constexpr std::chrono::milliseconds kLongestWait = 30s;
-// The lock of a predecessor that was killed is let go when its server notices.
-constexpr auto kLockPatience = 3s;
+// A destination that is silent for so long is mentioned, and again so often.
+constexpr std::chrono::milliseconds kHangPatience = 10s;
+constexpr auto kHangNews = 60s;
 // A run that is to end when current does not wait for ever for a server that is away.
 constexpr auto kCurrentPatience = 60s;
 
@@ -36,6 +39,7 @@ class Runner {
     bool Session();
     void Refuse();
     void Lock();
+    void TellHang(std::chrono::milliseconds waited);
     void SetRetention();
     Progress Continue(const System& system);
     Progress Accept(Evidence evidence, const Gap& gap);
@@ -49,19 +53,11 @@ class Runner {
     std::unique_ptr<Connection> source_, destination_;
     bool started_ = false;  // a session has streamed before
     bool in_vain_ = false;  // the last one could not store what came
-    std::optional<Clock::time_point> streaming_since_, failing_since_;
+    std::optional<Clock::time_point> streaming_since_, failing_since_, hang_told_;
     uint64_t rows_at_wait_ = 0;
     std::chrono::milliseconds wait_ = kFirstWait;
     std::optional<Lsn> until_;
 };
-
-// What the destination has on its own table, wherever it asks.
-Progress Demand(std::optional<Progress> progress, const Settings& settings) {
-    if (!progress)
-        throw Failure(Exit::kRefused, "the destination knows no slot " + settings.slot,
-                      "bemi_ingest init");
-    return *progress;
-}
 
 int Runner::Run() {
     for (;;) {
@@ -92,7 +88,10 @@ bool Runner::Session() {
     if (settings_.retain_ms)
         SetRetention();
     SlotStream stream(*source_, settings_.slot, progress.position, OptionsFor(settings_, place));
-    destination_->WhileWaiting([&stream] { stream.StayAlive(); });
+    destination_->WhileWaiting([&](std::chrono::milliseconds waited) {
+        stream.StayAlive();
+        TellHang(waited);
+    });
     TableSink sink(*destination_, progress, settings_.schema, place.same_cluster);
     LoopSettings loop_settings;
     loop_settings.transaction_size = settings_.transaction_size;
@@ -107,15 +106,38 @@ bool Runner::Session() {
     streaming_since_ = Clock::now();
     bool done = Loop(stream, sink, reporter_, loop_settings).Run();
     destination_->WhileWaiting(nullptr);
+    if (done)
+        reporter_.Say(FormatCount(reporter_.rows()) + " rows stored, all up to " +
+                      FormatLsn(sink.Stored()));
     return done;
 }
 
+// A destination that takes its time is no error: but somebody should know that it is waited for.
+void Runner::TellHang(std::chrono::milliseconds waited) {
+    if (waited < kHangPatience)
+        hang_told_.reset();
+    if (waited < kHangPatience || (hang_told_ && Clock::now() - *hang_told_ < kHangNews))
+        return;
+    hang_told_ = Clock::now();
+    const std::string pid = std::to_string(destination_->Pid());
+    reporter_.Say("destination: no answer for " +
+                  FormatSeconds(static_cast<double>(waited.count()) / 1000) +
+                  "; waiting. There: SELECT wait_event_type, wait_event, pg_blocking_pids(pid)"
+                  " FROM pg_stat_activity WHERE pid = " +
+                  pid + ";");
+    reporter_.OweNews();
+}
+
 void Runner::SetRetention() {
-    Result set = destination_->Query("UPDATE bemi.target SET retain = '" +
-                                     std::to_string(*settings_.retain_ms) +
-                                     " milliseconds' WHERE partition_by IS NOT NULL AND schema = " +
-                                     destination_->Literal(settings_.schema));
-    if (set.Touched() == 0)
+    const std::string retain = "'" + std::to_string(*settings_.retain_ms) + " milliseconds'";
+    const std::string where =
+        " WHERE partition_by IS NOT NULL AND schema = " + destination_->Literal(settings_.schema);
+    // Whoever forgets holds this row: it is left alone where it is right.
+    const std::string differs = destination_->Value("SELECT retain IS DISTINCT FROM " + retain +
+                                                    "::interval FROM bemi.target" + where);
+    if (differs == "t")
+        destination_->Query("UPDATE bemi.target SET retain = " + retain + where);
+    if (differs.empty())
         throw Failure(Exit::kRefused, "--retain drops partitions, and there are none",
                       "run without it; or init --partition-by day, with a table that is made then");
 }
@@ -128,28 +150,39 @@ void Runner::Refuse() {
     Findings findings;
     CheckSource(*source_, settings_, &findings);
     CheckDestination(*destination_, settings_, &findings);
+    findings.erase(std::remove_if(findings.begin(), findings.end(),
+                                  [](const Finding& finding) { return finding.passing; }),
+                   findings.end());
     if (Fails(findings))
-        throw Failure(Exit::kRefused, "requirements are not met:\n" + Describe(findings, false));
+        throw Failure(Exit::kRefused, "requirements are not met:", "", Describe(findings, false));
 }
 
 void Runner::Lock() {
-    auto deadline = Clock::now() + kLockPatience;
-    std::string holder;
-    while (!LockSlot(*destination_, settings_.slot, &holder)) {
-        if (Clock::now() < deadline) {
-            Sleep(100ms);
-            continue;
+    if (settings_.locked)
+        return;
+    const auto began = Clock::now();
+    auto news = began + kLockPatience;
+    for (;;) {
+        const LockAttempt lock = LockSlot(*destination_, settings_.slot);
+        if (lock.result == LockAttempt::Result::kTaken)
+            return;
+        const std::string whose = "the lock of slot " + settings_.slot + " (" + lock.holder + ")";
+        if (lock.result == LockAttempt::Result::kPassedOver)
+            return reporter_.Say("destination: passing over " + whose +
+                                 ": that role may not write bemi.progress");
+        if (settings_.until_current && Clock::now() - began > kCurrentPatience)
+            throw Failure(Exit::kFailed, "another bemi_ingest stores slot " + settings_.slot +
+                                             " here (" + lock.holder + ")");
+        if (Clock::now() >= news) {
+            reporter_.Say("destination: waiting for " + whose);
+            news = Clock::now() + kLockNews;
         }
-        std::string message =
-            "another bemi_ingest stores slot " + settings_.slot + " here (" + holder + ")";
-        if (started_)
-            throw DatabaseError("destination", "55P03", message);
-        throw Failure(Exit::kRefused, message, "stop it, or give this one another --slot");
+        Sleep(kLockInterval);
     }
 }
 
 Progress Runner::Continue(const System& system) {
-    Progress progress = Demand(ReadProgress(*destination_, settings_.slot), settings_);
+    Progress progress = DemandProgress(*destination_, settings_.slot);
     // Questions are asked of the database's name: under another one, new records would not be
     // found.
     if (progress.database != source_->Database())
@@ -199,12 +232,12 @@ std::string TimeText(const std::string& time) {
 }
 
 void Runner::StopAt(const Evidence& evidence, const Gap& gap, const std::string& to_time) {
-    throw Failure(Exit::kGap,
-                  "gap (" + gap.reason + "): " + gap.explanation + "\n  stored up to " +
-                      FormatLsn(gap.from) + ", last commit " +
-                      TimeText(evidence.progress.committed_at) + "\n  the source goes on from " +
-                      FormatLsn(gap.to) + ", next commit " + TimeText(to_time),
-                  "bemi_ingest run --accept-gap -- it records the gap in bemi.gaps and goes on");
+    throw Failure(
+        Exit::kGap, "gap (" + gap.reason + "): " + gap.explanation,
+        "bemi_ingest run --accept-gap -- it records the gap in bemi.gaps and goes on",
+        {"  stored up to " + FormatLsn(gap.from) + ", last commit " +
+             TimeText(evidence.progress.committed_at),
+         "  the source goes on from " + FormatLsn(gap.to) + ", next commit " + TimeText(to_time)});
 }
 
 Progress Runner::Accept(Evidence evidence, const Gap& given) {
@@ -212,8 +245,8 @@ Progress Runner::Accept(Evidence evidence, const Gap& given) {
     std::optional<int64_t> next_committed_at;
     if (!gap.remake_slot) {
         Place place = Compare(*destination_, evidence.system, source_->Database());
-        NextRecord next = PeekNext(settings_.source, settings_.slot, evidence.slot.confirmed,
-                                   OptionsFor(settings_, place));
+        NextRecord next =
+            PeekNext(settings_, evidence.slot.confirmed, OptionsFor(settings_, place));
         if (next.exists)
             next_committed_at = next.committed_at;
     }
@@ -230,7 +263,7 @@ Progress Runner::Accept(Evidence evidence, const Gap& given) {
     destination_->Query("COMMIT");
     reporter_.Say("gap accepted (" + gap.reason + "): " + FormatLsn(gap.from) + " to " +
                   FormatLsn(gap.to) + ", recorded in bemi.gaps");
-    return *ReadProgress(*destination_, settings_.slot);
+    return DemandProgress(*destination_, settings_.slot);
 }
 
 void Runner::Wait(const DatabaseError& error) {
@@ -246,11 +279,9 @@ void Runner::Wait(const DatabaseError& error) {
     rows_at_wait_ = reporter_.rows();
     if (settings_.until_current && now - *failing_since_ > kCurrentPatience)
         throw Failure(Exit::kFailed, error.side + ": " + error.what());
-    std::string message = error.what();
-    std::replace(message.begin(), message.end(), '\n', ' ');
     char seconds[16];
     std::snprintf(seconds, sizeof seconds, "%.3g", static_cast<double>(wait_.count()) / 1000);
-    reporter_.Say(error.side + ": " + message + "; again in " + seconds + " s");
+    reporter_.Say(error.side + ": " + error.what() + "; again in " + seconds + " s");
     Sleep(wait_);
     wait_ = std::min(wait_ * 2, kLongestWait);
 }
@@ -265,7 +296,9 @@ void Runner::GiveUp(const DatabaseError& error) {
     } catch (const DatabaseError&) {
         // The first error says it.
     } catch (const Failure& failure) {
-        throw Failure(Exit::kRefused, message + "\n" + failure.what(), failure.fix);
+        std::vector<std::string> lines = {failure.what()};
+        lines.insert(lines.end(), failure.lines.begin(), failure.lines.end());
+        throw Failure(Exit::kRefused, message, failure.fix, std::move(lines));
     }
     throw Failure(Exit::kRefused, message, error.fix.empty() ? "bemi_ingest check" : error.fix);
 }

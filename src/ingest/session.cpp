@@ -8,6 +8,24 @@ namespace {
 
 constexpr char kBatchSize[] = "64kB";
 
+// By itself, and first: what is sent in one message is still under the limit that it began with.
+constexpr char kNoLimit[] = "SET statement_timeout = 0";
+
+// What our statements mean, and how long they may take. Each is set in the session itself, whatever
+// it is at the moment: only that holds against ALTER ROLE, ALTER DATABASE and a configuration file
+// that is read again while we are connected. Whether transactions may write at all is left alone:
+// somebody who forbids that means us, too.
+constexpr char kSettings[] =
+    "SET search_path = pg_catalog, pg_temp; SET standard_conforming_strings = on;"
+    "SET quote_all_identifiers = off; SET array_nulls = on; SET transform_null_equals = off;"
+    "SET timezone = 'UTC'; SET datestyle = 'ISO, MDY'; SET intervalstyle = 'postgres';"
+    "SET bytea_output = 'hex'; SET extra_float_digits = 1; SET check_function_bodies = on;"
+    "SET default_transaction_isolation = 'read committed';"
+    "SET default_transaction_deferrable = off;"
+    "SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;"
+    "SELECT set_config(name, '0', false) FROM pg_settings"
+    " WHERE name IN ('idle_session_timeout', 'transaction_timeout');";
+
 bool Given(const DecoderOptions& options, const std::string& name) {
     for (const auto& option : options) {
         if (option.first == name)
@@ -21,31 +39,24 @@ bool Given(const DecoderOptions& options, const std::string& name) {
 std::unique_ptr<Connection> ConnectDestination(const Settings& settings) {
     auto connection =
         std::make_unique<Connection>(settings.destination, Connection::Kind::kSql, "destination");
-    // What is stored must stay stored, and a connection of ours that is dead must not keep the
-    // lock. Retention must see what was forgotten while it waited.
+    connection->Query(kNoLimit);
+    // What is stored must stay stored, also on the standbys that the server waits for, and a
+    // connection of ours that is dead must not keep the lock.
     connection->Query(
-        "SET search_path = pg_catalog; SET timezone = 'UTC'; SET datestyle = 'ISO';"
-        "SET default_transaction_isolation = 'read committed';"
-        "SET statement_timeout = 0; SET lock_timeout = 0;"
-        "SET idle_in_transaction_session_timeout = 0;"
+        std::string(kSettings) +
         "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10;"
         "SET tcp_keepalives_count = 3;"
-        "SELECT set_config(name, '0', false) FROM pg_settings"
-        " WHERE name IN ('idle_session_timeout', 'transaction_timeout');"
         "SELECT set_config(name, '10s', false) FROM pg_settings"
         " WHERE name = 'client_connection_check_interval' AND version() LIKE '%linux%';"
-        "SELECT set_config('synchronous_commit', 'on', false)"
-        " WHERE current_setting('synchronous_commit') IN ('off', 'local')");
+        "SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit')"
+        " WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false)");
     return connection;
 }
 
 std::unique_ptr<Connection> ConnectSource(const Settings& settings, Connection::Kind kind) {
     auto connection = std::make_unique<Connection>(settings.source, kind, "source");
-    connection->Query(
-        "SET search_path = pg_catalog; SET statement_timeout = 0; SET lock_timeout = 0;"
-        "SET idle_in_transaction_session_timeout = 0;"
-        "SELECT set_config(name, '0', false) FROM pg_settings"
-        " WHERE name IN ('idle_session_timeout', 'transaction_timeout')");
+    connection->Query(kNoLimit);
+    connection->Query(kSettings);
     return connection;
 }
 

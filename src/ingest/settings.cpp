@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
-#include <iostream>
 
 #include "errors.hpp"
+#include "print.hpp"
 #include "units.hpp"
 #include "usage.hpp"
 
@@ -47,27 +47,27 @@ void SetOption(Settings* s, const std::string& value) {
 
 void SetIndexes(Settings* s, const std::string& value) {
     if (value != "default" && value != "full" && value != "minimal")
-        Bad("--indexes is one of default, full, minimal, not \"" + value + "\"");
+        Bad("--indexes is one of default, full, minimal, not " + Shown(value));
     s->indexes = value;
 }
 
 void SetPartitionBy(Settings* s, const std::string& value) {
     if (value != "day" && value != "month")
-        Bad("--partition-by is day or month, not \"" + value + "\"");
+        Bad("--partition-by is day or month, not " + Shown(value));
     s->partition_by = value;
 }
 
 int64_t Duration(const char* flag, const std::string& value) {
     auto parsed = ParseDuration(value);
     if (!parsed)
-        Bad(std::string(flag) + " is a time such as 30s, 5min, 12h or 90d, not \"" + value + "\"");
+        Bad(std::string(flag) + " is a time such as 30s, 5min, 12h or 90d, not " + Shown(value));
     return *parsed;
 }
 
 uint64_t Size(const char* flag, const std::string& value) {
     auto parsed = ParseSize(value);
     if (!parsed)
-        Bad(std::string(flag) + " is a size such as 64kB, 16MB or 1GB, not \"" + value + "\"");
+        Bad(std::string(flag) + " is a size such as 64kB, 16MB or 1GB, not " + Shown(value));
     return *parsed;
 }
 
@@ -77,7 +77,7 @@ const Flag kFlags[] = {
     {"slot", true, true, "", [](Settings* s, const std::string& v) { s->slot = v; }},
     {"schema", true, true, "", [](Settings* s, const std::string& v) { s->schema = v; }},
     {"option", true, true, "", SetOption},
-    {"table", true, false, "verify",
+    {"table", true, false, "verify snapshot",
      [](Settings* s, const std::string& v) {
          s->only_tables += (s->only_tables.empty() ? "" : ",") + v;
      }},
@@ -141,7 +141,7 @@ void ReadConfigLine(const std::string& where, const std::string& line, Settings*
         return SetOption(settings, key.substr(7) + "=" + value);
     const Flag* flag = FindFlag(key);
     if (flag == nullptr || !flag->in_config || key == "option")
-        Bad(where + ": unknown key " + key, Nearest(key, ConfigKeys()));
+        Bad(where + ": unknown key " + Shown(key, ""), Nearest(key, ConfigKeys()));
     flag->set(settings, value);
 }
 
@@ -155,7 +155,7 @@ void ReadConfig(const std::string& path, Settings* settings) {
     }
     // A folder opens as a file does.
     if (!file.eof())
-        Bad("cannot read the configuration file " + path);
+        Bad("cannot read the configuration file " + Shown(path, ""));
 }
 
 // A flag of the command line, before any of them is applied: the file comes first.
@@ -196,7 +196,7 @@ void TakeFlag(int argc, char** argv, int* at, Arguments* arguments) {
     }
     const Flag* flag = FindFlag(name);
     if (flag == nullptr)
-        Bad("unknown flag --" + name, Nearest(name, ConfigKeys()));
+        Bad("unknown flag " + Shown("--" + name, ""), Nearest(name, ConfigKeys()));
     if (!flag->takes_value && value != nullptr)
         Bad("--" + name + " takes no value");
     arguments->flags.push_back(
@@ -214,7 +214,8 @@ Arguments TakeArguments(int argc, char** argv) {
         } else if (arguments.command.empty()) {
             arguments.command = word;
         } else {
-            Bad("unexpected \"" + word + "\"");
+            Bad("unexpected argument " + Shown(word),
+                "connections are given by --source and --destination");
         }
     }
     return arguments;
@@ -269,12 +270,12 @@ Settings ParseCommandLine(int argc, char** argv) {
     Arguments arguments = TakeArguments(argc, argv);
     Settings settings;
     if (arguments.help || arguments.version) {
-        std::cout << (arguments.help ? kUsage : kVersion);
+        PrintText(stdout, arguments.help ? kUsage : kVersion);
         return settings;
     }
     if (!IsCommand(arguments.command))
         Bad(arguments.command.empty() ? "a command is missing"
-                                      : "unknown command " + arguments.command,
+                                      : "unknown command " + Shown(arguments.command, ""),
             "bemi_ingest --help");
     settings.command = arguments.command;
     if (!arguments.config.empty())

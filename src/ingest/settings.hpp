@@ -27,6 +27,7 @@ struct Settings {
     int64_t transaction_time_ms = 1000;
 
     bool until_current = false, accept_gap = false, yes = false;
+    bool locked = false;  // no flag: the caller holds the slot's lock for this `run`
     bool json = false, prometheus = false;
     std::optional<uint64_t> fail_lag;
     std::optional<int64_t> fail_age_ms;

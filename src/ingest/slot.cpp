@@ -1,10 +1,10 @@
 #include "slot.hpp"
 
-#include <cstdio>
 #include <cstdlib>
 #include <sstream>
 
 #include "errors.hpp"
+#include "print.hpp"
 
 namespace bemi::ingest {
 
@@ -15,8 +15,19 @@ std::string SlotWaitsFor(Connection& source) {
     if (source.Value("SELECT pg_is_in_recovery()") == "t")
         return "a word of the primary, which writes it now and then, or when it is told there: "
                "SELECT pg_log_standby_snapshot()";
-    return "transactions of the source that are open; to see them: SELECT pid, xact_start, query "
-           "FROM pg_stat_activity WHERE xact_start IS NOT NULL ORDER BY 2;";
+    std::string waits_for =
+        "transactions of the source that are open; to see them: SELECT pid, xact_start, query "
+        "FROM pg_stat_activity WHERE xact_start IS NOT NULL ORDER BY 2;";
+    // Those that are prepared have no session.
+    const Result prepared = source.Query(
+        "SELECT count(*), min(prepared)::timestamptz(0), (array_agg(gid ORDER BY prepared))[1]"
+        " FROM pg_catalog.pg_prepared_xacts");
+    if (prepared.Get(0, 0) != "0")
+        waits_for += " and for prepared ones, of which there are " + prepared.Get(0, 0) +
+                     ", the oldest since " + prepared.Get(0, 1) + ": COMMIT PREPARED " +
+                     source.Literal(prepared.Get(0, 2)) +
+                     "; or ROLLBACK PREPARED; all: SELECT * FROM pg_prepared_xacts;";
+    return waits_for;
 }
 
 }  // namespace
@@ -63,11 +74,11 @@ Lsn CreateSlot(Connection& source, const std::string& name, SlotKind kind, std::
 Lsn CreateSlotAndTell(Connection& source, const std::string& name, SlotKind kind,
                       std::string* snapshot) {
     source.WhileWaiting(
-        [waits_for = SlotWaitsFor(source), began = Clock::now(), told = false]() mutable {
+        [waits_for = SlotWaitsFor(source), began = Clock::now(), told = false](auto) mutable {
             if (told || Clock::now() - began < std::chrono::seconds(3))
                 return;
             told = true;
-            std::fprintf(stderr, "bemi_ingest: the slot waits for %s\n", waits_for.c_str());
+            Complain("the slot waits for " + waits_for);
         });
     const Lsn position = CreateSlot(source, name, kind, snapshot);
     source.WhileWaiting(nullptr);
@@ -84,7 +95,8 @@ std::optional<SlotState> ReadSlot(Connection& source, const std::string& name) {
         " coalesce(confirmed_flush_lsn, '0/0'), coalesce(restart_lsn, '0/0'), safe_wal_size,"
         // Columns that not every server has.
         " coalesce(pg_catalog.to_jsonb(s) ->> 'failover', 'false'),"
-        " coalesce(pg_catalog.to_jsonb(s) ->> 'invalidation_reason', '')"
+        " coalesce(pg_catalog.to_jsonb(s) ->> 'invalidation_reason', ''), temporary,"
+        " coalesce(pg_catalog.to_jsonb(s) ->> 'synced', 'false')"
         " FROM pg_catalog.pg_replication_slots s WHERE slot_name = " +
         source.Literal(name));
     if (row.rows() == 0)
@@ -102,6 +114,8 @@ std::optional<SlotState> ReadSlot(Connection& source, const std::string& name) {
         slot.safe_size = std::strtoull(row.Get(0, 8).c_str(), nullptr, 10);
     slot.failover = row.Get(0, 9) == "true";
     slot.lost_because = row.Get(0, 10);
+    slot.temporary = row.Get(0, 11) == "t";
+    slot.synced = row.Get(0, 12) == "true";
     return slot;
 }
 

@@ -26,6 +26,8 @@ struct SlotState {
     Lsn confirmed = 0, restart = 0;
     std::optional<uint64_t> safe_size;  // bytes until it is lost, where there is a limit
     bool failover = false;              // standbys follow it (17 and later)
+    bool temporary = false;             // ends with its session, or with a promotion
+    bool synced = false;                // follows that of the primary (17 and later)
     std::string lost_because;           // the server's word for it (17 and later), or empty
 };
 

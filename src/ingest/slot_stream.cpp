@@ -21,13 +21,21 @@ void WriteInt64(uint64_t value, std::string* out) {
         out->push_back(static_cast<char>(value >> shift));
 }
 
+// The grammar of replication commands knows no E'…': a backslash is one.
+std::string ReplicationLiteral(const std::string& text) {
+    std::string quoted = "'";
+    for (char c : text)
+        quoted += c == '\'' ? std::string("''") : std::string(1, c);
+    return quoted + "'";
+}
+
 std::string StartCommand(Connection& connection, const std::string& slot, Lsn from,
                          const DecoderOptions& options) {
     std::string command = "START_REPLICATION SLOT " + connection.Identifier(slot) + " LOGICAL " +
                           FormatLsn(from) + " (";
     const char* comma = "";
     for (const auto& [name, value] : options) {
-        command += comma + connection.Identifier(name) + " " + connection.Literal(value);
+        command += comma + connection.Identifier(name) + " " + ReplicationLiteral(value);
         comma = ", ";
     }
     return command + ")";
@@ -38,15 +46,18 @@ std::string StartCommand(Connection& connection, const std::string& slot, Lsn fr
 SlotStream::SlotStream(Connection& connection, const std::string& slot, Lsn from,
                        const DecoderOptions& options)
     : connection_(connection), received_(from), stored_(from) {
+    // As it is now, so that another one does not come into force under our feet.
     std::string timeout = connection.Value(
-        "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'", "60000");
+        "SELECT setting FROM pg_catalog.pg_settings, pg_catalog.set_config(name, setting, false)"
+        " WHERE name = 'wal_sender_timeout'",
+        "60000");
     std::chrono::milliseconds limit(std::strtol(timeout.c_str(), nullptr, 10));
     if (limit == 0ms)
         limit = 60s;
     status_interval_ = std::min(limit / 4, kMaxStatusInterval);
     silence_limit_ = std::max(limit * 2, kMinSilence);
     connection.Query(StartCommand(connection, slot, from, options));
-    asked_at_ = status_at_ = heard_at_ = probed_at_ = Clock::now();
+    asked_at_ = status_at_ = heard_at_ = first_probe_at_ = probed_at_ = Clock::now();
 }
 
 Delivery SlotStream::Next(std::chrono::milliseconds wait) {
@@ -103,13 +114,19 @@ void SlotStream::AskPosition() {
     SendStatus(true);
 }
 
-// A connection on which nothing comes though we ask is dead, whatever TCP says.
+// A connection on which nothing comes though we ask is dead, whatever TCP says. Silence alone says
+// nothing: a source that has no changes only answers, and while the destination kept us nobody
+// asked.
 void SlotStream::CheckSilence() {
-    auto silence = Clock::now() - heard_at_;
-    if (silence > silence_limit_)
+    const auto now = Clock::now();
+    if (now - heard_at_ <= silence_limit_ / 3)
+        return;
+    if (first_probe_at_ <= heard_at_)
+        first_probe_at_ = now;
+    if (now - first_probe_at_ > silence_limit_ * 2 / 3)
         throw DatabaseError("source", "08006", "no word on the stream for too long");
-    if (silence > silence_limit_ / 3 && Clock::now() - probed_at_ > silence_limit_ / 6) {
-        probed_at_ = Clock::now();
+    if (first_probe_at_ == now || now - probed_at_ > silence_limit_ / 6) {
+        probed_at_ = now;
         SendStatus(true);
     }
 }

@@ -36,7 +36,8 @@ class SlotStream : public Source {
     Lsn received_;
     Lsn stored_;
     Lsn asked_twice_ = 0;  // position of the last keepalive that wanted an answer
-    Clock::time_point asked_at_, status_at_, heard_at_, probed_at_;
+    Clock::time_point asked_at_, status_at_, heard_at_;
+    Clock::time_point first_probe_at_, probed_at_;  // since something was heard
 };
 
 }  // namespace bemi::ingest

@@ -17,6 +17,7 @@
 #include "session.hpp"
 #include "snapshot_rows.hpp"
 #include "snapshot_tables.hpp"
+#include "sql_install.hpp"
 #include "timestamp.hpp"
 #include "units.hpp"
 
@@ -64,11 +65,8 @@ class Snapshot {
 
 void Snapshot::FindProgress() {
     destination_ = ConnectDestination(settings_);
-    std::optional<Progress> progress = ReadProgress(*destination_, settings_.slot);
-    if (!progress)
-        throw Failure(Exit::kRefused, "the destination knows no slot " + settings_.slot,
-                      "bemi_ingest init");
-    progress_ = *progress;
+    progress_ = DemandProgress(*destination_, settings_.slot);
+    DemandSql(*destination_);
 }
 
 // The slot, its snapshot in a transaction of ours, and the tables that it shows, locked.
@@ -148,7 +146,10 @@ int Snapshot::Run() {
         throw Failure(Exit::kUsage, "no table of the source matches " + settings_.only_tables);
     BeginStoring();
     planner_ = std::make_unique<RowPlanner>(*source_, settings_);
+    size_t number = 0;
     for (const SnapshotTable& table : tables) {
+        reporter_.Subject(table.shown + ", table " + std::to_string(++number) + " of " +
+                          std::to_string(tables.size()));
         if (!IsStored(table))
             Store(table);
     }

@@ -13,5 +13,6 @@ struct SqlFile {
 
 extern const SqlFile kSqlFiles[];
 extern const size_t kSqlFileCount;
+extern const char kSqlFingerprint[];  // a sum over all of them
 
 }  // namespace bemi::ingest

@@ -7,7 +7,9 @@
 #include "continuity.hpp"
 #include "errors.hpp"
 #include "peek.hpp"
+#include "print.hpp"
 #include "session.hpp"
+#include "sql_install.hpp"
 #include "timestamp.hpp"
 
 namespace bemi::ingest {
@@ -24,6 +26,9 @@ void ReadDestination(Connection& destination, const Settings& settings, Status* 
         " CASE WHEN isfinite(committed_at) THEN extract(epoch FROM committed_at) ELSE 0 END"
         " FROM bemi.progress WHERE slot = " +
         slot);
+    if (row.rows() == 0)  // dropped since
+        throw Failure(Exit::kRefused, "the destination knows no slot " + settings.slot,
+                      "bemi_ingest init");
     status->rows = std::strtoull(row.Get(0, 0).c_str(), nullptr, 10);
     status->rate = std::strtod(row.Get(0, 1).c_str(), nullptr);
     status->last_commit = row.Get(0, 2);
@@ -40,8 +45,7 @@ void ReadDestination(Connection& destination, const Settings& settings, Status* 
 
 // Real seconds: the commit time of the record that comes next.
 void ReadAge(const Settings& settings, const Place& place, Status* status) {
-    NextRecord next =
-        PeekNext(settings.source, settings.slot, status->stored, OptionsFor(settings, place));
+    NextRecord next = PeekNext(settings, status->stored, OptionsFor(settings, place));
     if (!next.known)
         status->age_unknown = next.why;
     else if (!next.exists)
@@ -53,14 +57,16 @@ void ReadAge(const Settings& settings, const Place& place, Status* status) {
 Status ReadStatus(const Settings& settings) {
     auto source = ConnectSource(settings, Connection::Kind::kReplication);
     auto destination = ConnectDestination(settings);
-    std::optional<Progress> progress = ReadProgress(*destination, settings.slot);
-    if (!progress)
-        throw Failure(Exit::kRefused, "the destination knows no slot " + settings.slot,
-                      "bemi_ingest init");
+    const Progress progress = DemandProgress(*destination, settings.slot);
+    if (const SqlMismatch mismatch = CompareSql(*destination); !mismatch.found.empty())
+        Complain(
+            "note: the functions of schema bemi in the destination are not those of this "
+            "bemi_ingest: " +
+            mismatch.found + "; " + mismatch.fix);
     Status status;
     status.slot = settings.slot;
     status.database = source->Database();
-    status.stored = progress->position;
+    status.stored = progress.position;
     ReadDestination(*destination, settings, &status);
     System system = IdentifySystem(*source);
     status.source_end = system.end;
@@ -76,7 +82,7 @@ Status ReadStatus(const Settings& settings) {
     status.confirmed = slot->confirmed;
     status.retained_from = slot->restart;
     status.safe_size = slot->safe_size;
-    Evidence evidence{*progress, system, *slot, TimelineHistory(*source, system.timeline)};
+    Evidence evidence{progress, system, *slot, TimelineHistory(*source, system.timeline)};
     // While a run is at work the slot moves between our two looks.
     if (std::optional<Gap> gap = FindGap(evidence);
         gap && !(slot->active && gap->reason == "ahead"))
@@ -105,8 +111,10 @@ int RunStatus(const Settings& settings) {
     std::string text = settings.json         ? AsJson(status)
                        : settings.prometheus ? AsPrometheus(status)
                                              : AsText(status);
-    std::fputs(text.c_str(), stdout);
-    return static_cast<int>(PastLimit(settings, status) ? Exit::kFailed : Exit::kDone);
+    PrintText(stdout, text);
+    if (PastLimit(settings, status))
+        return static_cast<int>(Exit::kFailed);
+    return static_cast<int>(status.wal_status.empty() ? Exit::kRefused : Exit::kDone);
 }
 
 }  // namespace bemi::ingest

@@ -1,4 +1,5 @@
 // Status for people, for programs, for Prometheus.
+#include "print.hpp"
 #include "status.hpp"
 #include "units.hpp"
 
@@ -31,7 +32,7 @@ std::string GapJson(const GapRow& gap) {
            ",\"accepted_at\":" + JsonString(gap.accepted_at) + "}";
 }
 
-// A label's value has three escapes, and raw bytes otherwise.
+// A label's value has three escapes, and raw bytes otherwise: of these, a line break is its own.
 std::string Label(const std::string& text) {
     std::string out = "\"";
     for (char c : text) {
@@ -53,26 +54,30 @@ std::string Metric(const Status& s, const char* name, const char* type, const ch
 }  // namespace
 
 std::string AsText(const Status& s) {
-    std::string text = "slot         " + s.slot + " of database " + s.database + ": ";
-    if (s.wal_status.empty())
-        text += "does not exist\n";
-    else
-        text += std::string(s.active ? "active" : "not active") + ", wal_status " + s.wal_status +
-                ", confirmed " + FormatLsn(s.confirmed) + "\n";
+    std::vector<std::string> lines;
+    lines.push_back("slot         " + s.slot + " of database " + s.database + ": " +
+                    (s.wal_status.empty()
+                         ? "does not exist"
+                         : std::string(s.active ? "active" : "not active") + ", wal_status " +
+                               s.wal_status + ", confirmed " + FormatLsn(s.confirmed)));
     if (s.safe_size)
-        text += "             lost after another " + FormatSize(static_cast<double>(*s.safe_size)) +
-                " of WAL\n";
-    text += "stored up to " + FormatLsn(s.stored) + " of " + FormatLsn(s.source_end) + "\n";
-    text += "lag          " + Lag(s) + "\n";
-    text += "rows         " + FormatCount(s.rows) + ", " + FormatNumber(s.rate) + " a second\n";
-    text += "last commit  " + (s.last_commit.empty() ? "none yet" : s.last_commit) + "\n";
-    text += "gaps         " + std::to_string(s.gaps.size()) + "\n";
+        lines.push_back("             lost after another " +
+                        FormatSize(static_cast<double>(*s.safe_size)) + " of WAL");
+    lines.push_back("stored up to " + FormatLsn(s.stored) + " of " + FormatLsn(s.source_end));
+    lines.push_back("lag          " + Lag(s));
+    lines.push_back("rows         " + FormatCount(s.rows) + ", " + FormatNumber(s.rate) +
+                    " a second");
+    lines.push_back("last commit  " + (s.last_commit.empty() ? "none yet" : s.last_commit));
+    lines.push_back("gaps         " + std::to_string(s.gaps.size()));
     for (const GapRow& gap : s.gaps)
-        text += "  " + gap.reason + ": " + gap.from + " to " + gap.to + ", " +
-                (gap.from_time.empty() ? "?" : gap.from_time) + " to " +
-                (gap.to_time.empty() ? "?" : gap.to_time) + "\n";
+        lines.push_back("  " + gap.reason + ": " + gap.from + " to " + gap.to + ", " +
+                        (gap.from_time.empty() ? "?" : gap.from_time) + " to " +
+                        (gap.to_time.empty() ? "?" : gap.to_time));
     if (!s.pending_gap.empty())
-        text += "GAP          run will stop: " + s.pending_gap + "\n";
+        lines.push_back("GAP          run will stop: " + s.pending_gap);
+    std::string text;
+    for (const std::string& line : lines)
+        text += Printable(line) + "\n";
     return text;
 }
 

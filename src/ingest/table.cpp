@@ -44,21 +44,30 @@ std::string Name(Connection& c, const std::string& schema) {
 }
 
 // Of the Bemi worker: what would refuse a SNAPSHOT, and what drops rows that share a position.
-void DropConstraints(Connection& c, const std::string& table, const Settings& settings) {
+// Gives what it was, by name.
+std::vector<std::string> DropConstraints(Connection& c, const std::string& table) {
+    std::vector<std::string> dropped;
     Result rows =
-        c.Query("SELECT conname FROM pg_constraint WHERE conrelid = " + c.Literal(table) +
+        c.Query("SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = " +
+                c.Literal(table) +
                 "::regclass AND (contype = 'u' AND conkey @> ARRAY[(SELECT attnum FROM pg_attribute"
                 " WHERE attrelid = conrelid AND attname = 'position')]"
                 " OR contype = 'c' AND pg_get_constraintdef(oid) LIKE '%operation%')");
-    for (int i = 0; i < rows.rows(); ++i)
+    for (int i = 0; i < rows.rows(); ++i) {
         c.Query("ALTER TABLE " + table + " DROP CONSTRAINT " + c.Identifier(rows.Get(i, 0)));
+        dropped.push_back("constraint " + rows.Get(i, 0) + " " + rows.Get(i, 1));
+    }
     Result unique = c.Query(
-        "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = " + c.Literal(table) +
+        "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index WHERE "
+        "indrelid = " +
+        c.Literal(table) +
         "::regclass AND indisunique AND NOT indisprimary AND (SELECT attnum FROM pg_attribute"
         " WHERE attrelid = indrelid AND attname = 'position') = ANY (indkey)");
-    for (int i = 0; i < unique.rows(); ++i)
+    for (int i = 0; i < unique.rows(); ++i) {
         c.Query("DROP INDEX " + unique.Get(i, 0));
-    (void)settings;
+        dropped.push_back("index " + unique.Get(i, 0) + " (" + unique.Get(i, 1) + ")");
+    }
+    return dropped;
 }
 
 // "character varying" without its length, "timestamp(0) with time zone" without its precision.
@@ -144,7 +153,8 @@ void TakeOver(Connection& c, const Settings& settings, const TableShape& shape,
     }
     if (!old)
         return;
-    DropConstraints(c, table, settings);
+    for (const std::string& dropped : DropConstraints(c, table))
+        notes->push_back("dropped, since it would refuse records: " + dropped);
     c.Query("ALTER TABLE " + table + " ALTER COLUMN created_at SET DEFAULT now(), ADD " +
             kOperationCheck);
     notes->push_back("the table " + table +

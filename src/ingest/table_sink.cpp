@@ -14,8 +14,6 @@ using namespace std::chrono_literals;
 
 constexpr size_t kSendSize = 64 << 10;
 constexpr auto kRestInterval = std::chrono::minutes(10);
-// A MESSAGE has no sequence of its own: it gets one behind all changes of its transaction.
-constexpr uint64_t kFirstMessage = uint64_t{1} << 31;
 // What a server adds to the WAL of our own small transaction without anybody writing anything:
 // a checkpoint, the list of running transactions, a page's header.
 constexpr Lsn kEcho = 16 << 10;
@@ -88,9 +86,9 @@ bool TableSink::Append(std::string_view text) {
     if (partitioned_)
         EnsurePartition(record.committed_at);
     RowFrame frame;
-    frame.sequence = SequenceOf(record);
-    frame.id =
-        ChangeId(record.commit_position, static_cast<uint32_t>(frame.sequence), system_hash_);
+    const uint32_t sequence = sequences_.Of(record);
+    frame.sequence = sequence;
+    frame.id = ChangeId(record.commit_position, sequence, system_hash_);
     frame.queued_at = received_at_;
     AppendCopyRow(record, frame, &buffer_);
     if (!record.IsMessage())
@@ -104,16 +102,6 @@ bool TableSink::Append(std::string_view text) {
         advance_.transaction_id = record.transaction_id;
     }
     return record.last;
-}
-
-uint64_t TableSink::SequenceOf(const Record& record) {
-    if (!record.IsMessage())
-        return record.sequence;
-    if (message_transaction_ != record.commit_position) {
-        message_transaction_ = record.commit_position;
-        messages_ = 0;
-    }
-    return kFirstMessage + ++messages_;
 }
 
 // A time that no partition holds (of a change that was replayed from elsewhere, or of a clock that

@@ -10,6 +10,7 @@
 #include "known_tables.hpp"
 #include "pipe.hpp"
 #include "progress.hpp"
+#include "sequences.hpp"
 
 namespace bemi::ingest {
 
@@ -33,7 +34,6 @@ class TableSink : public Sink {
     void StartCopy(const char* before);
     void FinishCopy();
     void Send();
-    uint64_t SequenceOf(const Record& record);
     void EnsurePartition(int64_t committed_at);
     void LoadPartitions();
     void Store(Lsn position);
@@ -49,7 +49,7 @@ class TableSink : public Sink {
     std::string buffer_;
     bool copying_ = false;
     uint64_t pending_bytes_ = 0, pending_rows_ = 0;
-    uint64_t message_transaction_ = 0, messages_ = 0;
+    Sequences sequences_;
     int64_t received_at_ = 0;
     Advance advance_;
     KnownTables tables_;

@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "print.hpp"
+
 namespace bemi::ingest {
 
 namespace {
@@ -31,6 +33,17 @@ std::optional<int64_t> Parse(std::string_view text, const Unit (&units)[n]) {
             return value * unit.factor;
     }
     return std::nullopt;
+}
+
+// Beyond 16 bits as the two halves that UTF-16 has.
+void AppendJsonEscape(unsigned long code_point, std::string* out) {
+    char text[48];
+    if (code_point <= 0xFFFF)
+        std::snprintf(text, sizeof text, "\\u%04lx", code_point);
+    else
+        std::snprintf(text, sizeof text, "\\u%04lx\\u%04lx", 0xD7C0 + (code_point >> 10),
+                      0xDC00 + (code_point & 0x3FF));
+    *out += text;
 }
 
 }  // namespace
@@ -83,17 +96,15 @@ std::string FormatNumber(double value) {
 
 std::string JsonString(std::string_view s) {
     std::string out = "\"";
-    for (char c : s) {
-        if (c == '"' || c == '\\') {
-            out += '\\';
-            out += c;
-        } else if (static_cast<unsigned char>(c) < 0x20) {
-            char text[8];
-            std::snprintf(text, sizeof text, "\\u%04x", c);
-            out += text;
-        } else {
-            out += c;
-        }
+    while (!s.empty()) {
+        const Character c = TakeCharacter(&s);
+        if (c.bytes == "\"" || c.bytes == "\\")
+            out.append("\\").append(c.bytes);
+        else if (c.code_point >= 0 &&
+                 (c.code_point < 0x20 || IsUnprintable(static_cast<char32_t>(c.code_point))))
+            AppendJsonEscape(static_cast<unsigned long>(c.code_point), &out);
+        else
+            out += c.bytes;
     }
     return out + '"';
 }

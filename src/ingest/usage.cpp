@@ -59,8 +59,9 @@ run
   --transaction-size SIZE, --transaction-time TIME
                        when a destination transaction takes no further source transaction:
                        16MB, 1s
-verify
+snapshot, verify
   --table PATTERNS     these tables only, patterns as in the option tables; may be repeated
+verify
   --json               a JSON object a line
 status
   --json, --prometheus

@@ -8,8 +8,10 @@
 
 #include "commands.hpp"
 #include "errors.hpp"
+#include "lock.hpp"
 #include "progress.hpp"
 #include "session.hpp"
+#include "sql_install.hpp"
 #include "units.hpp"
 #include "verify_compare.hpp"
 #include "verify_records.hpp"
@@ -98,15 +100,17 @@ void Verify::CatchUp() {
     auto news = Clock::now() + kNewsInterval;
     bool nudged = false;
     for (;;) {
-        progress_ = *ReadProgress(*destination_, settings_.slot);
+        progress_ = DemandProgress(*destination_, settings_.slot);
         if (progress_.position >= position_)
             return;
-        std::string holder;
-        if (LockSlot(*destination_, settings_.slot, &holder)) {
-            UnlockSlot(*destination_, settings_.slot);
+        const LockAttempt lock = LockSlot(*destination_, settings_.slot);
+        if (lock.result != LockAttempt::Result::kHeld) {
+            // Ours until all is stored: in between, another `run` would have it.
             Settings run = settings_;
-            run.until_current = true;
+            run.until_current = run.locked = true;
             RunIngest(run);
+            if (lock.result == LockAttempt::Result::kTaken)
+                UnlockSlot(*destination_, settings_.slot);
             continue;
         }
         if (!nudged)
@@ -116,7 +120,7 @@ void Verify::CatchUp() {
         if (Clock::now() < news)
             continue;
         news = Clock::now() + kNewsInterval;
-        report_.reporter().Say("waiting for bemi_ingest run (" + holder +
+        report_.reporter().Say("waiting for bemi_ingest run (" + lock.holder +
                                "), which has stored up to " + FormatLsn(progress_.position) +
                                " of " + FormatLsn(position_));
     }
@@ -125,11 +129,8 @@ void Verify::CatchUp() {
 int Verify::Run() {
     RefuseOptions();
     destination_ = ConnectDestination(settings_);
-    std::optional<Progress> progress = ReadProgress(*destination_, settings_.slot);
-    if (!progress)
-        throw Failure(Exit::kRefused, "the destination knows no slot " + settings_.slot,
-                      "bemi_ingest init");
-    progress_ = *progress;
+    progress_ = DemandProgress(*destination_, settings_.slot);
+    DemandSql(*destination_);
     TakeSnapshot();
     if (tables_.empty() && !settings_.only_tables.empty())
         throw Failure(Exit::kUsage, "no table of the source matches " + settings_.only_tables);
@@ -137,6 +138,8 @@ int Verify::Run() {
     records_ = std::make_unique<VerifyRecords>(settings_, progress_, position_);
     source_->WhileReading([this] { report_.reporter().Tick(kNoTime); });
     for (size_t i = 0; i < tables_.size(); ++i) {
+        report_.reporter().Subject(tables_[i].Name() + ", table " + std::to_string(i + 1) + " of " +
+                                   std::to_string(tables_.size()));
         try {
             CompareTable(&tables_[i]);
         } catch (const Interrupted&) {

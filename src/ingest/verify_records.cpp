@@ -44,13 +44,13 @@ VerifyRecords::VerifyRecords(const Settings& settings, const Progress& progress,
       rows_(ConnectDestination(settings)),
       lookups_(ConnectDestination(settings)) {
     const std::string begin =
-        "SET jit = off; SET work_mem = '64MB';"
+        "SET jit = off; SET row_security = off; SET work_mem = '64MB';"
         " BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
     rows_->Query(begin + "; LOCK TABLE " + rows_->Identifier(settings.schema) +
                  ".changes IN ACCESS SHARE MODE");
     std::string snapshot = rows_->Value("SELECT pg_export_snapshot()");
     lookups_->Query(begin + "; SET TRANSACTION SNAPSHOT " + lookups_->Literal(snapshot));
-    stored_ = ReadProgress(*rows_, settings.slot)->position;
+    stored_ = DemandProgress(*rows_, settings.slot).position;
     several_sources_ = progress.fork > 0 ||
                        rows_->Value(
                            "SELECT count(*) > 1 FROM (SELECT system_identifier FROM bemi.progress"

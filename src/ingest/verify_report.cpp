@@ -1,7 +1,6 @@
 #include "verify_report.hpp"
 
-#include <cstdio>
-
+#include "print.hpp"
 #include "timestamp.hpp"
 #include "units.hpp"
 
@@ -66,7 +65,7 @@ std::string FormatUuid(const Uuid& id) {
 
 void VerifyReport::Line(const std::string& line) {
     reporter_.ClearLiveLine();
-    std::puts(line.c_str());
+    PrintLine(stdout, line);
 }
 
 void VerifyReport::Begin(const std::string& table) {

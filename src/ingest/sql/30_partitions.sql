@@ -39,6 +39,12 @@ BEGIN
         WHERE i.inhparent = to_regclass(parent) AND i.inhrelid = to_regclass(format('%I.%I', home, name))) THEN
         RETURN;
     END IF;
+    -- Whoever makes a partition meanwhile is waited for, and it may have been this one. (The lock is the
+    -- one that attaching takes.)
+    EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', parent);
+    IF to_regclass(format('%I.%I', home, name)) IS NOT NULL THEN
+        RETURN;
+    END IF;
     EXECUTE format('CREATE TABLE %I.%I (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS'
         ' INCLUDING GENERATED INCLUDING STORAGE INCLUDING COMPRESSION)', home, name, parent);
     EXECUTE format('ALTER TABLE %s ATTACH PARTITION %I.%I FOR VALUES %s', parent, home, name, bounds);

@@ -46,8 +46,9 @@ BEGIN
         RETURN 0;
     END IF;
     PERFORM set_config('lock_timeout', '5s', true);
-    -- bemi.forget() must not miss the images that are written here
-    PERFORM pg_advisory_xact_lock(hashtextextended('bemi images', 0));
+    -- bemi.forget() must not miss the images that are written here. (Not an advisory lock: any role
+    -- that may connect could hold that.)
+    PERFORM FROM bemi.target FOR UPDATE;
     PERFORM bemi.ensure_partition(target_schema, at);
     INSERT INTO @schema@.changes (id, primary_key, before, after, context, database, schema,
         "table", operation, committed_at, queued_at, transaction_id, position, commit_position,

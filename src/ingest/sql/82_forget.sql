@@ -178,7 +178,7 @@ BEGIN
                 DETAIL = 'It must see what others have stored in the meantime.';
     END IF;
     -- retention writes the last images of rows again
-    PERFORM pg_advisory_xact_lock(hashtextextended('bemi images', 0));
+    PERFORM FROM bemi.target FOR UPDATE;
     ids := ARRAY(SELECT DISTINCT l.id FROM bemi.lineage(m.database, m.schema, m."table", primary_key, m.slot) l);
     SELECT * INTO known FROM bemi._known_values(ids, columns);
     IF ids = '{}' THEN
