@@ -1,5 +1,5 @@
 -- The to-do example: five changes, each with the context of the request that made it. Run it with psql in a
--- database where a slot of the plugin bemi_decoder waits; README.md shows the records that come out.
+-- database where a slot of the plugin bemi_decoder waits; docs/tour.md shows the records that come out.
 
 CREATE EXTENSION IF NOT EXISTS bemi_decoder;
 

@@ -1,4 +1,4 @@
-# examples/todo.sql gives the records that README.md shows, to the letter but for what time and the write-ahead
+# examples/todo.sql gives the records that README.md and docs/tour.md show, to the letter but for what time and the write-ahead
 # log decide: when, which transaction, where.
 use strict;
 use warnings;

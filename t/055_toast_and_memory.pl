@@ -1,6 +1,6 @@
 # A TOAST value that is damaged is named in "missing". Memory that is exhausted makes decoding fail, and it succeeds when
 # it is tried again with more: at no limit does it give anything but the same bytes or an error, and no process dies.
-# And the ways that README.md names out of what still stops a slot.
+# And the ways that docs/operations.md names out of what still stops a slot.
 
 use strict;
 use warnings;

@@ -1,4 +1,4 @@
-# Errors that stop a slot: README's list of them, each one made to happen. Decoding fails and says why,
+# Errors that stop a slot: docs/operations.md lists them, each one made to happen. Decoding fails and says why,
 # the slot stays where it is, nothing is lost when the cause has gone, and the way past it works.
 
 use strict;

@@ -23,7 +23,7 @@ ingest_ok($node, $node, 'init');
 my @types = type_names();
 @types = grep { is_long() || chance(0.35) } @types;
 
-# What images don't tell, as README says: -0, lower bounds of arrays, a null in a json.
+# What images don't tell, as docs/record.md says: -0, lower bounds of arrays, a null in a json.
 sub as_told
 {
 	my ($row) = @_;
