@@ -29,6 +29,32 @@ $$;
 COMMENT ON FUNCTION bemi._publication_entries(oid[]) IS
 'internal: which publications name these relations or their schemas, with column lists and row filters';
 
+-- Each of these tables (logged ones alone), and what it is a partition of, from 0 up.
+CREATE FUNCTION bemi._partition_lines(relations regclass[])
+RETURNS TABLE (oid oid, ancestor oid, level bigint)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH asked AS (
+        SELECT r.oid, r.relispartition FROM pg_class r
+        WHERE r.oid = ANY (relations) AND r.relkind = 'r' AND r.relpersistence = 'p'
+    )
+    SELECT r.oid, r.oid, 0::bigint FROM asked r
+    UNION
+    SELECT r.oid, a.relid, a.level
+    FROM asked r CROSS JOIN pg_partition_ancestors(r.oid) WITH ORDINALITY a (relid, level)
+    WHERE r.relispartition AND a.relid <> r.oid
+$$;
+COMMENT ON FUNCTION bemi._partition_lines(regclass[]) IS
+'internal: tables, with what they are partitions of';
+
+CREATE FUNCTION bemi._attribute_names(relation oid, numbers int2[]) RETURNS name[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT array(SELECT a.attname FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum = ANY (numbers))
+$$;
+COMMENT ON FUNCTION bemi._attribute_names(oid, int2[]) IS
+'internal: the names of attributes';
+
 -- A row for each of the tables and each publication of its UPDATEs or DELETEs. Of a partition that
 -- is published as its topmost published ancestor, the ancestor's entry counts; where publishing is
 -- by partition, only its own. columns is null where there is no column list; attributes are named,
@@ -44,14 +70,8 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY
-    WITH line AS (
-        SELECT r.oid, r.oid AS ancestor, 0::bigint AS level
-        FROM pg_class r WHERE r.oid = ANY (relations) AND r.relkind = 'r' AND r.relpersistence = 'p'
-        UNION
-        SELECT r.oid, a.relid, a.level
-        FROM pg_class r CROSS JOIN pg_partition_ancestors(r.oid) WITH ORDINALITY a (relid, level)
-        WHERE r.oid = ANY (relations) AND r.relkind = 'r' AND r.relpersistence = 'p'
-          AND r.relispartition AND a.relid <> r.oid
+    WITH line AS MATERIALIZED (
+        SELECT l.* FROM bemi._partition_lines(relations) l
     ), entry AS MATERIALIZED (
         SELECT e.* FROM bemi._publication_entries(array(SELECT DISTINCT l.ancestor FROM line l)) e
     ), member AS (
@@ -65,29 +85,41 @@ BEGIN
             SELECT FROM line a JOIN entry e ON e.relation = a.ancestor
             WHERE a.oid = l.oid AND e.publication = p.oid)
     )
-    SELECT m.oid::regclass, p.pubname, p.puballtables, l.ancestor::regclass, listed.columns,
-        pg_get_expr(e.filter, l.ancestor), filtered.columns, to_jsonb(p)->>'pubgencols'
+    SELECT m.oid::regclass, p.pubname, p.puballtables, l.ancestor::regclass,
+        CASE WHEN e.columns IS NOT NULL THEN bemi._attribute_names(l.ancestor, e.columns) END,
+        pg_get_expr(e.filter, l.ancestor),
+        CASE WHEN e.filter IS NOT NULL THEN bemi._attribute_names(l.ancestor, array(
+            SELECT v[1]::int2 FROM regexp_matches(e.filter::text, ':varattno (\d+)', 'g') v)) END,
+        to_jsonb(p)->>'pubgencols'
     FROM member m
     JOIN pg_publication p ON p.oid = m.publication AND (p.pubupdate OR p.pubdelete)
     JOIN line l ON l.oid = m.oid AND l.level = CASE WHEN p.pubviaroot THEN m.top ELSE 0 END
     LEFT JOIN entry e ON e.publication = p.oid AND e.relation = l.ancestor
         AND (e.columns IS NOT NULL OR e.filter IS NOT NULL)
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN e.columns IS NOT NULL THEN array(
-            SELECT a.attname FROM pg_attribute a
-            WHERE a.attrelid = l.ancestor AND a.attnum = ANY (e.columns)) END
-    ) AS listed (columns)
-    CROSS JOIN LATERAL (
-        SELECT array(
-            SELECT a.attname FROM pg_attribute a
-            WHERE a.attrelid = l.ancestor AND a.attnum IN (
-                SELECT v[1]::int2 FROM regexp_matches(e.filter::text, ':varattno (\d+)', 'g') v))
-    ) AS filtered (columns)
     WHERE NOT m.excepted;
 END
 $$;
 COMMENT ON FUNCTION bemi._published(regclass[]) IS
 'internal: the publications of these tables'' UPDATEs and DELETEs, and what of the rows they publish';
+
+-- What a subscription writes here is found by the identity's index, or else by the primary key.
+CREATE FUNCTION bemi._subscription_faults(relations regclass[])
+RETURNS TABLE (relation regclass, reason text, fix text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.oid::regclass, 'a subscription finds its rows by the replica identity index, and it has no primary key',
+        format('ALTER TABLE %s ADD PRIMARY KEY (...);', c.oid::regclass)
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.oid = ANY (relations) AND c.relkind = 'r' AND (c.relreplident = 'i' OR EXISTS (
+              SELECT FROM bemi.previous_identities p
+              WHERE p.table_schema = n.nspname AND p.table_name = c.relname AND p.identity = 'i'))
+      AND NOT EXISTS (SELECT FROM pg_index k WHERE k.indrelid = c.oid AND k.indisprimary AND k.indimmediate)
+      AND (EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = c.oid)
+           OR c.relispartition AND EXISTS (
+               SELECT FROM pg_partition_ancestors(c.oid) a JOIN pg_subscription_rel s ON s.srrelid = a.relid))
+$$;
+COMMENT ON FUNCTION bemi._subscription_faults(regclass[]) IS
+'internal: why replica identity full makes a subscription into these tables fail, and the way out';
 
 -- Why replica identity full would make (or makes) UPDATE and DELETE fail, and the way out; no row
 -- where it does not. from_18: by the rules of 18 and later, and with publications as an upgrade
@@ -128,17 +160,7 @@ BEGIN
     ) AS f (applies, reason, fix)
     WHERE f.applies
 UNION ALL
-    -- What a subscription writes here is found by the identity's index, or else by the primary key.
-    SELECT c.oid::regclass, 'a subscription finds its rows by the replica identity index, and it has no primary key',
-        format('ALTER TABLE %s ADD PRIMARY KEY (...);', c.oid::regclass)
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.oid = ANY (relations) AND c.relkind = 'r' AND (c.relreplident = 'i' OR EXISTS (
-              SELECT FROM bemi.previous_identities p
-              WHERE p.table_schema = n.nspname AND p.table_name = c.relname AND p.identity = 'i'))
-      AND NOT EXISTS (SELECT FROM pg_index k WHERE k.indrelid = c.oid AND k.indisprimary AND k.indimmediate)
-      AND (EXISTS (SELECT FROM pg_subscription_rel s WHERE s.srrelid = c.oid)
-           OR c.relispartition AND EXISTS (
-               SELECT FROM pg_partition_ancestors(c.oid) a JOIN pg_subscription_rel s ON s.srrelid = a.relid));
+    SELECT w.relation, w.reason, w.fix FROM bemi._subscription_faults(relations) w;
 END
 $$;
 COMMENT ON FUNCTION bemi._full_faults(regclass[], boolean) IS
