@@ -17,7 +17,7 @@ plan skip_all => 'no pgbouncer is to be had' unless defined pooler_version();
 my $node = new_node('both');
 my $role = $node->safe_psql('postgres', 'SELECT current_user');
 my $pooler = start_pooler($node, "pool_mode = session\ndefault_pool_size = 10\nserver_reset_query = DISCARD ALL\n[databases]\nhistory = host="
-	. $node->host . ' port=' . $node->port . " dbname=postgres\n[pgbouncer]", $role);
+	. $node->host . ' port=' . $node->port . ' dbname=postgres', $role);
 my $alias = "host=$pooler->{folder} port=6432 dbname=history user=$role";
 $node->safe_psql('postgres', 'CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t REPLICA IDENTITY FULL');
 ingest_ok($node, $alias, 'init');
