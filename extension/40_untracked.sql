@@ -5,8 +5,22 @@
 CREATE VIEW bemi.untracked AS
 WITH emitted AS (
     SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident,
-        k.indisprimary IS NOT NULL AS has_key, k.indimmediate AS key_is_logged,
-        EXISTS (SELECT FROM pg_index x WHERE x.indrelid = c.oid AND x.indisreplident) AS has_index
+        k.indimmediate AS key_is_logged,
+        EXISTS (SELECT FROM pg_index x WHERE x.indrelid = c.oid AND x.indisreplident) AS has_index,
+        -- what primary_key is made of, by the decoder's rule (docs/images.md)
+        EXISTS (
+            SELECT FROM pg_index x WHERE x.indrelid = c.oid AND x.indislive AND x.indisvalid AND (x.indisprimary
+                OR x.indisunique AND x.indimmediate AND x.indpred IS NULL AND (
+                    c.relreplident = 'i' AND x.indisreplident
+                    OR x.indexprs IS NULL
+                    AND NOT EXISTS (
+                        SELECT FROM pg_catalog.generate_series(0, x.indnkeyatts - 1) AS position
+                        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = x.indkey[position]
+                        WHERE NOT a.attnotnull)
+                    AND (NOT c.relispartition OR EXISTS (
+                        SELECT FROM pg_index root WHERE root.indexrelid = pg_catalog.pg_partition_root(x.indexrelid)
+                          AND root.indrelid = pg_catalog.pg_partition_root(c.oid)))))
+        ) AS has_key
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_index k ON k.indrelid = c.oid AND k.indisprimary
     WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
@@ -32,7 +46,7 @@ SELECT e.nspname AS schema, e.relname AS "table", 'replica identity full' AS lac
 FROM emitted e LEFT JOIN left_alone l ON l.relation = e.oid
 WHERE e.relreplident <> 'f'
 UNION ALL
-SELECT e.nspname, e.relname, 'primary key', 'primary_key is null',
+SELECT e.nspname, e.relname, 'key', 'primary_key is null: no primary key, and no unique index that tells all rows apart',
     pg_catalog.format('ALTER TABLE %I.%I ADD PRIMARY KEY (...);', coalesce(rn.nspname, e.nspname), coalesce(r.relname, e.relname))
 FROM emitted e
 LEFT JOIN pg_class r ON r.oid = pg_catalog.pg_partition_root(e.oid)
@@ -40,5 +54,5 @@ LEFT JOIN pg_namespace rn ON rn.oid = r.relnamespace
 WHERE e.relkind = 'r' AND NOT e.has_key;
 
 COMMENT ON VIEW bemi.untracked IS
-'emitted tables without replica identity full or without a primary key: what that costs, and the statement that mends it';
+'emitted tables without replica identity full or without a key (a primary key, or a unique index that tells all rows apart): what that costs, and the statement that mends it';
 GRANT SELECT ON bemi.untracked TO PUBLIC;

@@ -31,7 +31,7 @@ UNION ALL
     SELECT 'tables_key', count(*) = 0,
         bemi._listed(array_agg(relation ORDER BY relation COLLATE "C")),
         bemi._on_primary(array_to_string((array_agg(DISTINCT u.fix COLLATE "C"))[1:5], E'\n'))
-    FROM untracked u WHERE lacks = 'primary key'
+    FROM untracked u WHERE lacks = 'key'
 UNION ALL
     SELECT 'unlogged_tables', count(*) = 0,
         bemi._listed(array_agg(t.name ORDER BY t.name)),
