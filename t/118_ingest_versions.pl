@@ -23,7 +23,8 @@ $sql->('CREATE ROLE auditor; CREATE ROLE clerk');
 my $catalog = sub { return $sql->(q{
 SELECT p.oid::regprocedure, pg_get_function_result(p.oid), pg_get_function_arguments(p.oid), md5(p.prosrc), p.provolatile, p.prokind, obj_description(p.oid, 'pg_proc')
 FROM pg_proc p WHERE p.pronamespace = 'bemi'::regnamespace ORDER BY 1::text COLLATE "C";
-SELECT attname, atttypid::regtype FROM pg_attribute WHERE attrelid = to_regclass('bemi.moment') ORDER BY attnum;
+SELECT attrelid::regclass, attname, atttypid::regtype FROM pg_attribute
+WHERE attrelid IN (SELECT oid FROM pg_class WHERE relkind = 'c' AND relnamespace = 'bemi'::regnamespace) ORDER BY attrelid::regclass::text, attnum;
 SELECT pg_get_viewdef('bemi.activity')}) };
 my $right = $catalog->();
 sub same_catalog
@@ -78,7 +79,7 @@ CREATE FUNCTION bemi.my_own(n integer) RETURNS integer LANGUAGE sql AS 'SELECT 1
 REVOKE ALL ON FUNCTION bemi.forget FROM PUBLIC; GRANT EXECUTE ON FUNCTION bemi.forget TO clerk WITH GRANT OPTION;
 REVOKE ALL ON FUNCTION bemi.who FROM PUBLIC; GRANT EXECUTE ON FUNCTION bemi.who TO auditor;
 CREATE VIEW bemi.activity AS SELECT 1 AS one, bemi.who('t', '1') AS who; GRANT SELECT ON bemi.activity TO auditor;
-ALTER TYPE bemi.moment ADD ATTRIBUTE more text CASCADE});
+ALTER TYPE bemi.moment ADD ATTRIBUTE more text CASCADE; ALTER TYPE bemi._present ADD ATTRIBUTE more text CASCADE});
 ingest_ok($source, $destination, 'init');
 $sql->('DROP FUNCTION bemi.my_own(integer)');
 same_catalog('init makes of it what a new one is; what others have made stays');

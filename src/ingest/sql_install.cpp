@@ -74,6 +74,7 @@ class Installer {
     };
 
     Texts Found(const char* pattern) const;
+    std::vector<Type> Types() const;
     std::string Array(const Texts& texts) const;
     std::string Names() const;
     void KeepGrants(const std::string& names);
@@ -110,6 +111,19 @@ Texts Installer::Found(const char* pattern) const {
             found.push_back((*at)[1]);
     }
     return found;
+}
+
+// The types that the files make. A definition ends with the first parenthesis before a semicolon:
+// comments in it may have others.
+std::vector<Installer::Type> Installer::Types() const {
+    static const std::regex kType("CREATE TYPE bemi\\.(\\w+) AS (\\([\\s\\S]*?\\));");
+    std::vector<Type> types;
+    for (size_t i = 1; i < kSqlFileCount; ++i) {
+        const std::string text = kSqlFiles[i].text;
+        for (std::sregex_iterator at(text.begin(), text.end(), kType), end; at != end; ++at)
+            types.push_back({(*at)[1], (*at)[2]});
+    }
+    return types;
 }
 
 std::string Installer::Array(const Texts& texts) const {
@@ -189,15 +203,12 @@ bool Installer::HasChanged(const Type& type) {
 // A type that has changed gets another name, and the functions that have it with it, until both are
 // made anew; then it goes with them.
 void Installer::SetAsideTypes() {
-    // Comments in it may have parentheses: it ends with a line that has nothing else.
-    const Texts names = Found("CREATE TYPE bemi\\.(\\w+) AS \\(");
-    const Texts definitions = Found("CREATE TYPE bemi\\.\\w+ AS (\\([\\s\\S]*?\\n *\\));");
-    for (size_t i = 0; i < names.size(); ++i) {
-        if (destination_.Value("SELECT to_regtype('bemi." + names[i] + "')").empty() ||
-            !HasChanged({names[i], definitions[i]}))
+    for (const Type& type : Types()) {
+        if (destination_.Value("SELECT to_regtype('bemi." + type.name + "')").empty() ||
+            !HasChanged(type))
             continue;
-        old_types_.push_back("_former_" + names[i]);
-        destination_.Query("ALTER TYPE bemi." + names[i] + " RENAME TO " + old_types_.back());
+        old_types_.push_back("_former_" + type.name);
+        destination_.Query("ALTER TYPE bemi." + type.name + " RENAME TO " + old_types_.back());
     }
 }
 
