@@ -19,7 +19,8 @@ my $destination = new_destination('destination');
 # --- the command line
 
 my ($code, $output, $errors) = ingest($source, $destination, 'run', '--until-curent');
-ok($code == 2 && $errors =~ /unknown flag --until-curent/, 'an unknown flag is bad usage');
+ok($code == 2 && $errors =~ /unknown flag --until-curent\n +fix: did you mean until-current\?/, 'an unknown flag is bad usage, and the nearest is named');
+ingest_fails('an unknown command', 2, qr/unknown command runn\n +fix: did you mean run\?/, $source, $destination, 'runn');
 ingest_fails('so is a bad value', 2, qr/--transaction-size is a size such as/,
 	$source, $destination, 'run', '--transaction-size', 'large');
 ingest_fails('a flag of another command', 2, qr/--yes is not a flag of run/,

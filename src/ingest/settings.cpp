@@ -117,6 +117,13 @@ const Flag* FindFlag(const std::string& name) {
     return nullptr;
 }
 
+std::vector<std::string> FlagNames() {
+    std::vector<std::string> names = {"config", "help", "version"};
+    for (const Flag& flag : kFlags)
+        names.push_back(flag.name);
+    return names;
+}
+
 std::string Trim(const std::string& text) {
     size_t from = text.find_first_not_of(" \t\r");
     if (from == std::string::npos)
@@ -196,7 +203,7 @@ void TakeFlag(int argc, char** argv, int* at, Arguments* arguments) {
     }
     const Flag* flag = FindFlag(name);
     if (flag == nullptr)
-        Bad("unknown flag " + Shown("--" + name, ""), Nearest(name, ConfigKeys()));
+        Bad("unknown flag " + Shown("--" + name, ""), Nearest(name, FlagNames()));
     if (!flag->takes_value && value != nullptr)
         Bad("--" + name + " takes no value");
     arguments->flags.push_back(
@@ -273,10 +280,13 @@ Settings ParseCommandLine(int argc, char** argv) {
         PrintText(stdout, arguments.help ? kUsage : kVersion);
         return settings;
     }
-    if (!IsCommand(arguments.command))
-        Bad(arguments.command.empty() ? "a command is missing"
-                                      : "unknown command " + Shown(arguments.command, ""),
-            "bemi_ingest --help");
+    if (arguments.command.empty())
+        Bad("a command is missing", "bemi_ingest --help");
+    if (!IsCommand(arguments.command)) {
+        const std::string nearest = Nearest(arguments.command, Commands());
+        Bad("unknown command " + Shown(arguments.command, ""),
+            nearest.empty() ? "bemi_ingest --help" : nearest);
+    }
     settings.command = arguments.command;
     if (!arguments.config.empty())
         ReadConfig(arguments.config, &settings);

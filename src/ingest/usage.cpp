@@ -76,10 +76,14 @@ exit codes
   6 verify: source and changes differ
 )";
 
+const std::vector<std::string>& Commands() {
+    static const std::vector<std::string> kCommands = {"check",  "init",   "run", "snapshot",
+                                                       "verify", "status", "drop"};
+    return kCommands;
+}
+
 bool IsCommand(const std::string& word) {
-    static const char* const kCommands[] = {"check",  "init",   "run", "snapshot",
-                                            "verify", "status", "drop"};
-    return std::find(std::begin(kCommands), std::end(kCommands), word) != std::end(kCommands);
+    return std::find(Commands().begin(), Commands().end(), word) != Commands().end();
 }
 
 std::string Nearest(const std::string& word, const std::vector<std::string>& names) {

@@ -9,6 +9,7 @@ namespace bemi::ingest {
 extern const char* const kUsage;
 extern const char* const kVersion;
 
+const std::vector<std::string>& Commands();
 bool IsCommand(const std::string& word);
 
 // "did you mean slot?", or empty.
