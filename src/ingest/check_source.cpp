@@ -186,6 +186,14 @@ bool IsElsewhere(const std::string& sqlstate) {
            std::end(kElsewhere);
 }
 
+// True where something of this server is in the way, that init will not mend.
+bool FailsHere(const Findings& findings) {
+    return std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+        return finding.state == State::kFails &&
+               finding.fix.compare(0, 16, "bemi_ingest init") != 0;
+    });
+}
+
 // Loading comes first in making a slot; a slot that cannot be finished soon, because of a
 // transaction that is still open, has loaded it.
 void CheckPlugin(Connection& source, const Settings& settings, Findings* findings) {
@@ -213,7 +221,7 @@ void CheckPlugin(Connection& source, const Settings& settings, Findings* finding
     } catch (const DatabaseError& error) {
         if (error.sqlstate != "57014")
             why = error.what();
-        if (error.sqlstate == "55000" && IsStandby(source) && !Fails(*findings)) {
+        if (error.sqlstate == "55000" && IsStandby(source) && !FailsHere(*findings)) {
             // Nothing of this server is in the way.
             name = "source: the primary's wal_level is logical";
             fix = "on the primary: ALTER SYSTEM SET wal_level = 'logical'; -- then restart it";
