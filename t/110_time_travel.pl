@@ -194,4 +194,12 @@ is($sql->(q{SELECT string_agg(primary_key, ',' ORDER BY primary_key) FROM bemi.t
 is($sql->(q{SELECT string_agg(begins_with || (from_time <= to_time)::text, ',') FROM bemi.coverage('public.todo')}),
 	'slottrue,snapshottrue', 'bemi.coverage has both stretches');
 
+# --- without the slot
+
+my $known = $sql->(q{SELECT * FROM bemi.coverage('public.todo')});
+ingest_ok($source, $destination, 'drop', '--yes');
+is($sql->(q{SELECT * FROM bemi.coverage('public.todo')}), $known, 'what is known stays known when the slot is dropped, and nothing else');
+refused('in the gap', "SELECT * FROM bemi.table_at('public.todo', '$within')", $missing);
+refused('beyond what was stored', q{SELECT bemi.record_at('public.todo', '26', 'FF/0'::pg_lsn)}, qr/are stored up to .*, not up to FF\/0/);
+
 done_testing();

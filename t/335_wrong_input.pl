@@ -127,4 +127,11 @@ foreach ([ q{SELECT bemi.record_at('pair', 'eu', now())}, qr/"eu" cannot be a ke
 	like($errors, $_->[1], "what is said of $_->[0]");
 }
 
+# Without a slot the records are what they were: no argument is taken for a wrong one.
+my $found = q{SELECT count(*), count(DISTINCT "table") FROM bemi.search()};
+my $before = $source->safe_psql('told', $found);
+ingest_ok($source, $told, 'drop', '--yes');
+is(outcome($found), $before, 'search finds the same after drop');
+is(outcome(q{SELECT * FROM bemi.search(database => 'nowhere')}), '3D000', 'and still knows what is wrong');
+
 done_testing();

@@ -12,6 +12,18 @@ CREATE TABLE IF NOT EXISTS bemi.tables (
     PRIMARY KEY ("table", schema, database, slot, system_identifier)
 );
 
+-- How far a slot is stored; of one that `drop` has removed, how far it was. Without a row where nothing is known of it.
+CREATE OR REPLACE FUNCTION bemi._progress_of(of_slot text)
+RETURNS SETOF bemi.progress LANGUAGE plpgsql STABLE ROWS 1 SET search_path = pg_catalog AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM bemi.progress p WHERE p.slot = of_slot;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT * FROM bemi.dropped d WHERE d.slot = of_slot;
+    END IF;
+END $$;
+COMMENT ON FUNCTION bemi._progress_of(text) IS
+    'internal: how far a slot is stored, or was when it was dropped';
+
 -- The tables of that name, in any schema where the schema is null. Those that bemi.tables doesn't
 -- know (of a slot that is gone, of rows that somebody copied in) are looked for in `changes` itself,
 -- which takes as long as the table has changes.
@@ -23,6 +35,12 @@ BEGIN
     WHERE t."table" = of_table AND (of_schema IS NULL OR t.schema = of_schema)
         AND EXISTS (SELECT FROM bemi.progress p
             WHERE p.slot = t.slot AND p.database = t.database);
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT DISTINCT t.slot, t.database, t.schema, t."table" FROM bemi.tables t
+        WHERE t."table" = of_table AND (of_schema IS NULL OR t.schema = of_schema)
+            AND EXISTS (SELECT FROM bemi.dropped d
+                WHERE d.slot = t.slot AND d.database = t.database);
+    END IF;
     IF NOT FOUND THEN
         RETURN QUERY SELECT p.slot, c.database, c.schema, c."table"
         FROM (SELECT DISTINCT c.database, c.schema, c."table" FROM @schema@.changes c
@@ -87,10 +105,10 @@ COMMENT ON FUNCTION bemi.find_table(text, text) IS
 CREATE OR REPLACE FUNCTION bemi.sources_of_slot(of_slot text)
 RETURNS integer[] LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
     SELECT array_agg(bemi.source_of(s.system_identifier, fork))
-    FROM (SELECT p.system_identifier FROM bemi.progress p WHERE p.slot = of_slot
+    FROM (SELECT p.system_identifier FROM bemi._progress_of(of_slot) p
         UNION SELECT g.system_identifier FROM bemi.gaps g WHERE g.slot = of_slot
         UNION SELECT t.system_identifier FROM bemi.tables t WHERE t.slot = of_slot) s,
-        generate_series(0, (SELECT p.fork FROM bemi.progress p WHERE p.slot = of_slot)) fork
+        generate_series(0, (SELECT p.fork FROM bemi._progress_of(of_slot) p)) fork
 $$;
 COMMENT ON FUNCTION bemi.sources_of_slot(text) IS
     'the sources that rows of a slot may be of, as bemi.change_source() gives them';

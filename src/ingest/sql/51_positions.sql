@@ -36,7 +36,7 @@ RETURNS TABLE (from_position bigint, to_position bigint, from_time timestamptz,
     to_time timestamptz, source integer, stored_position bigint)
 LANGUAGE plpgsql STABLE ROWS 5 SET search_path = pg_catalog AS $$
 DECLARE
-    p bemi.progress := (SELECT p FROM bemi.progress p WHERE p.slot = of_slot);
+    p bemi.progress := (SELECT p FROM bemi._progress_of(of_slot) p);
     several boolean := (SELECT count(*) > 1 FROM (SELECT g.system_identifier FROM bemi.progress g
         UNION SELECT t.system_identifier FROM bemi.tables t) s);
     fork integer := 0;

@@ -35,7 +35,7 @@ COMMENT ON FUNCTION bemi.time_text(timestamptz) IS
 CREATE OR REPLACE FUNCTION bemi.is_of_source(m bemi.moment, system_identifier numeric)
 RETURNS boolean LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
     SELECT m.source IS NULL OR m.source IN (SELECT bemi.source_of(system_identifier, fork)
-        FROM generate_series(0, (SELECT p.fork FROM bemi.progress p WHERE p.slot = m.slot)) fork)
+        FROM generate_series(0, (SELECT p.fork FROM bemi._progress_of(m.slot) p)) fork)
 $$;
 COMMENT ON FUNCTION bemi.is_of_source(bemi.moment, numeric) IS
     'whether the rows of a moment are of that system, of any fork of it';

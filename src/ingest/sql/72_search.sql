@@ -34,8 +34,9 @@ BEGIN
     ELSIF other IS NOT NULL THEN
         RAISE EXCEPTION 'not a JSON object: %', left(other::text, 100) USING ERRCODE = 'invalid_parameter_value',
             HINT = 'context, before, after and value are found where they contain an object such as {"userId": 7}.';
-    ELSIF database NOT IN (SELECT p.database FROM bemi.progress p) AND NOT EXISTS (
-        SELECT FROM @schema@.changes c WHERE c.database = _check_search.database) THEN
+    ELSIF database IS NOT NULL
+        AND NOT EXISTS (SELECT FROM bemi.progress p WHERE p.database = _check_search.database)
+        AND NOT EXISTS (SELECT FROM @schema@.changes c WHERE c.database = _check_search.database) THEN
         RAISE EXCEPTION 'there are no changes of a database "%"', database USING ERRCODE = 'invalid_catalog_name';
     END IF;
 END $$;
