@@ -72,6 +72,26 @@ END$$;
 CALL forge_all();
 INSERT INTO t VALUES (44);
 SELECT * FROM written();
+-- in parallel workers, by a function that says of itself that it may
+CREATE FUNCTION forge_in_parallel(n int) RETURNS int IMMUTABLE PARALLEL SAFE LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_logical_emit_message(true, '_bemi', '{"session": "forged"}');
+    RETURN n;
+END$$;
+CREATE UNLOGGED TABLE many AS SELECT n FROM generate_series(1, 20000) n;
+ALTER TABLE many SET (parallel_workers = 2);
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SET parallel_leader_participation = off;
+BEGIN;
+INSERT INTO t VALUES (71);
+SELECT max(forge_in_parallel(n)) FROM many WHERE n < 3;
+INSERT INTO t VALUES (72);
+CREATE INDEX ON many (forge_in_parallel(n)) WHERE n < 3;
+INSERT INTO t VALUES (73);
+COMMIT;
+SELECT * FROM written();
 -- a context of the application's own, where nothing stronger is
 RESET bemi.include;
 BEGIN;
@@ -84,6 +104,6 @@ COMMIT;
 SELECT * FROM written();
 
 SELECT pg_drop_replication_slot('regress');
-DROP TABLE t, made;
-DROP FUNCTION forge;
+DROP TABLE t, made, many;
+DROP FUNCTION forge, forge_in_parallel;
 DROP PROCEDURE forge_all;

@@ -39,6 +39,8 @@ INSERT INTO t VALUES (15);
 SELECT length(set_config('bemi.context', repeat('[', 64) || repeat(']', 64), false));
 INSERT INTO t VALUES (16);
 RESET bemi.context;
+-- nor does a statement that makes its transaction a read-only one in between
+INSERT INTO t SELECT 20 FROM (SELECT set_config('transaction_read_only', 'on', true) OFFSET 0) s WHERE set_config = 'on';
 -- only a superuser switches it off
 SET bemi.include = '';
 RESET bemi.include;
@@ -46,6 +48,16 @@ SELECT set_config('bemi.include', 'query', true);
 INSERT INTO t VALUES (21);
 RESET SESSION AUTHORIZATION;
 SELECT * FROM written();
+-- there is room for the longest query and name, whatever they are made of
+\set ones `printf '\001%.0s' $(seq 8192)`
+SET SESSION AUTHORIZATION regress_writer;
+SELECT length(set_config('application_name', repeat('"', 63), false));
+SELECT length(set_config('bemi.context', '{"filler": "' || repeat('x', 999410) || '"}', false));
+INSERT INTO t VALUES (19, :'ones');
+RESET bemi.context;
+SET application_name = 'renamed';
+RESET SESSION AUTHORIZATION;
+SELECT left(w, 11), w LIKE '%"session":{"user":"regress_writer",%' FROM written() w;
 RESET bemi.include;
 INSERT INTO t VALUES (22);
 -- whoever has the role of another stays who connected

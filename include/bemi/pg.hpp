@@ -323,6 +323,27 @@ inline char* PutBase64(char* to, const char* bytes, std::size_t length) {
                               static_cast<int>(Base64Length(length)));
 }
 
+// CLUSTER; from 19 on it is another name of REPACK.
+inline bool IsRewriteCommand(Node* command) {
+#if PG_VERSION_NUM >= 190000
+    return IsA(command, RepackStmt);
+#else
+    return IsA(command, ClusterStmt);
+#endif
+}
+
+// Whether the server vouches for it that no row has a null there. A constraint that is NOT VALID
+// (18 and later) says nothing of the rows that were there before.
+inline bool HasNoNulls(TupleDesc descriptor, int index) {
+    if (!TupleDescAttr(descriptor, index)->attnotnull)
+        return false;
+#if PG_VERSION_NUM >= 180000
+    return TupleDescCompactAttr(descriptor, index)->attnullability == ATTNULLABLE_VALID;
+#else
+    return true;
+#endif
+}
+
 // Dropped columns have no value, and virtual generated ones (18 and later) are not stored.
 inline bool IsStoredAttribute(const FormData_pg_attribute* attribute) {
 #if PG_VERSION_NUM >= 180000

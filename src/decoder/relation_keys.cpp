@@ -54,10 +54,10 @@ bool IsWhole(HeapTuple tuple) {
            heap_attisnull(tuple, Anum_pg_index_indexprs, nullptr);
 }
 
-bool HasNoNulls(Relation relation, const IndexKey& key) {
+bool HasNoNullIn(Relation relation, const IndexKey& key) {
     for (int i = 0; i < key.count; i++) {
         const int attribute = key.attributes[i];
-        if (attribute <= 0 || !TupleDescAttr(RelationGetDescr(relation), attribute - 1)->attnotnull)
+        if (attribute <= 0 || !HasNoNulls(RelationGetDescr(relation), attribute - 1))
             return false;
     }
     return true;
@@ -90,7 +90,7 @@ void Consider(Search* search, HeapTuple tuple, const FormData_pg_index* index) {
     Candidate candidate = {};
     candidate.key = KeyOfIndex(index);
     if (!index->indisvalid || !index->indimmediate || !IsWhole(tuple) ||
-        !HasNoNulls(search->relation, candidate.key))
+        !HasNoNullIn(search->relation, candidate.key))
         return;
     const Oid deciding = DecidingIndex(*search, index->indexrelid);
     const char* const name = OidIsValid(deciding) ? get_rel_name(deciding) : nullptr;
@@ -137,7 +137,8 @@ RelationKeys ReadKeys(Relation relation, KeyChoice choice, DependencyList& depen
     });
     if (keys.key.count > 0 || choice == KeyChoice::kPrimary)
         return keys;
-    if (identity == REPLICA_IDENTITY_INDEX && keys.identity.count > 0)
+    if (identity == REPLICA_IDENTITY_INDEX && keys.identity.count > 0 &&
+        HasNoNullIn(relation, keys.identity))
         keys.key = keys.identity;
     else
         keys.key = ChooseUniqueIndex(relation, dependencies);

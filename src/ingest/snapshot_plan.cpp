@@ -44,10 +44,12 @@ std::string KeyIndex(const std::string& oid, bool unique) {
         chosen +=
             " OR i.indisunique AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL"
             " AND (c.relreplident = 'i' AND i.indisreplident"
-            " OR (NOT c.relispartition OR topx.oid IS NOT NULL) AND NOT EXISTS"
+            " OR NOT c.relispartition OR topx.oid IS NOT NULL) AND NOT EXISTS"
             " (SELECT FROM unnest(i.indkey::int2[]) WITH ORDINALITY k (attnum, n)"
             " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum"
-            " WHERE k.n <= i.indnkeyatts AND NOT a.attnotnull))";
+            " WHERE k.n <= i.indnkeyatts AND (NOT a.attnotnull OR EXISTS"
+            " (SELECT FROM pg_constraint n WHERE n.conrelid = a.attrelid AND n.contype = 'n'"
+            " AND n.conkey = ARRAY[a.attnum] AND NOT n.convalidated)))";
     return "SELECT i.indkey::text, i.indnkeyatts" + chosen +
            ") ORDER BY i.indisprimary DESC, c.relreplident = 'i' AND i.indisreplident DESC,"
            " i.indnkeyatts, coalesce(topx.relname, x.relname)::text COLLATE \"C\" LIMIT 1";

@@ -52,9 +52,10 @@ void WithScratch(Body body) {
     MemoryContextReset(scratch);
 }
 
-// A parallel operation can take no transaction id.
+// A parallel operation can take no transaction id. Not XactReadOnly: the server has looked at that
+// when the statement began, and the statement itself may have set it since.
 bool CanWrite() {
-    return IsGateActive() && !XactReadOnly && !RecoveryInProgress() &&
+    return IsGateActive() && !RecoveryInProgress() &&
            !(IsInParallelMode() && !TransactionIdIsValid(GetCurrentTransactionIdIfAny())) &&
            TransactionIsDecoded();
 }

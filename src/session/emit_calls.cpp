@@ -61,6 +61,11 @@ void NoteEmitCall() {
         seen_by_start++;
 }
 
+void NoteParallelEnd() {
+    has_ended = true;
+    ContextMayDiffer();
+}
+
 void ForgetEmitCalls() {
     elsewhere = 0;
     has_ended = false;

@@ -4,7 +4,8 @@
 // language has made ready as long as the transaction, or the statement of the client where that
 // commits in between. As long as there is such an expression, and for one more look, anything that
 // this session has put into the write-ahead log since our own last message may be another's
-// message. Must never take another's for none.
+// message. A function that says of itself that it is parallel safe may call it in a worker, where a
+// transaction that has an id writes messages as well. Must never take another's for none.
 #pragma once
 
 #include "bemi/pg.hpp"
@@ -23,6 +24,8 @@ void EndPlanStart(const PlanStart& start, QueryDesc* query);
 // An expression that calls pg_logical_emit_message is made ready, or the function is called as
 // such.
 void NoteEmitCall();
+// What may have run in parallel workers has ended: which functions they called, nothing shows here.
+void NoteParallelEnd();
 // The transaction has ended, and so has the client's statement.
 void ForgetEmitCalls();
 

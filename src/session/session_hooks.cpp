@@ -149,7 +149,11 @@ void OnExecutorRun(const RunArguments& run) {
     // Where the query was prepared, this was not known at its start.
     if (run.query->dest->mydest == DestIntoRel && into_command != nullptr && IsGateActive())
         GuardRows(run.query);
-    OneDeeper([&] { CallExecutorRun(previous_run, run); });
+    OneDeeper([&] {
+        CallExecutorRun(previous_run, run);
+        if (run.query->plannedstmt->parallelModeNeeded)
+            NoteParallelEnd();
+    });
 }
 
 void OnExecutorFinish(QueryDesc* query) {
@@ -172,7 +176,8 @@ void OnProcessUtility(PlannedStmt* statement, const char* text, bool read_only_t
     OneDeeper([&] {
         Node* const command = statement->utilityStmt;
         into_command = DecodedInto(command);
-        if (IsGateActive() && WritesByItself(command))
+        const bool builds_indexes = BuildsIndexes(command);  // the command may be gone then
+        if (IsGateActive() && !XactReadOnly && WritesByItself(command))
             EnsureContext();
         if (previous_utility != nullptr)
             previous_utility(statement, text, read_only_tree, context, parameters, environment,
@@ -180,6 +185,8 @@ void OnProcessUtility(PlannedStmt* statement, const char* text, bool read_only_t
         else
             standard_ProcessUtility(statement, text, read_only_tree, context, parameters,
                                     environment, receiver, completion);
+        if (builds_indexes)
+            NoteParallelEnd();
     });
 }
 

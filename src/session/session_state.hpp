@@ -23,8 +23,8 @@ std::string_view CutText(std::string_view text, std::size_t max);
 // So much of a statement's text is told at most, in bytes.
 inline constexpr std::size_t kMaxQueryText = 8192;
 // What the decoder's default of max_context_size leaves beside the key "session", at its largest,
-// and the names of what was left out.
-inline constexpr std::size_t kMaxWithSession = (1u << 20) - 4 * kMaxQueryText - 16384;
+// and the names of what was left out. A byte of text takes six in JSON at most.
+inline constexpr std::size_t kMaxWithSession = (1u << 20) - 6 * kMaxQueryText - 16384;
 
 // Grows whenever the context of what is written next may have become another one.
 extern std::uint64_t context_version;

@@ -74,6 +74,11 @@ const IntoClause* DecodedInto(Node* command) {
     return is_decoded ? create->into : nullptr;
 }
 
+bool BuildsIndexes(Node* command) {
+    return IsA(command, IndexStmt) || IsA(command, ReindexStmt) || IsA(command, AlterTableStmt) ||
+           IsA(command, RefreshMatViewStmt) || IsRewriteCommand(command);
+}
+
 const char* PreparedName(Node* command) {
     if (IsA(command, ExplainStmt))
         command = CommandIn(castNode(ExplainStmt, command)->query);

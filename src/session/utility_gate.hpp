@@ -15,6 +15,9 @@ bool WritesByItself(Node* command);
 // EXPLAIN), NULL if it makes none that is decoded.
 const IntoClause* DecodedInto(Node* command);
 
+// Whether the command may build indexes, which parallel workers help with.
+bool BuildsIndexes(Node* command);
+
 // The name of the prepared statement that the command runs, NULL if it runs none.
 const char* PreparedName(Node* command);
 
