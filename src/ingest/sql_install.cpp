@@ -189,9 +189,9 @@ bool Installer::HasChanged(const Type& type) {
 // A type that has changed gets another name, and the functions that have it with it, until both are
 // made anew; then it goes with them.
 void Installer::SetAsideTypes() {
-    // Comments in it may have parentheses: it ends with a line that has nothing else.
+    // Attributes and comments may have parentheses: it ends where a line ends with `);`.
     const Texts names = Found("CREATE TYPE bemi\\.(\\w+) AS \\(");
-    const Texts definitions = Found("CREATE TYPE bemi\\.\\w+ AS (\\([\\s\\S]*?\\n *\\));");
+    const Texts definitions = Found("CREATE TYPE bemi\\.\\w+ AS (\\([\\s\\S]*?\\));\\n");
     for (size_t i = 0; i < names.size(); ++i) {
         if (destination_.Value("SELECT to_regtype('bemi." + names[i] + "')").empty() ||
             !HasChanged({names[i], definitions[i]}))
