@@ -100,6 +100,16 @@ $sql->(q{CREATE VIEW yours AS SELECT * FROM bemi.activity});
 ingest_ok($source, $destination, 'init');
 is($sql->('SELECT count(*) FROM yours'), 0, 'a view of what has not changed stands');
 
+# --- every type can be set aside: also one whose definition stands on one line
+
+foreach my $type (split /\n/, $sql->(q{SELECT oid::regtype FROM pg_type t WHERE typnamespace = 'bemi'::regnamespace AND typtype = 'c'
+	AND EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind = 'c')}))
+{
+	$sql->("ALTER TYPE $type ADD ATTRIBUTE more text CASCADE");
+	ingest_ok($source, $destination, 'init');
+	same_catalog("init mends $type");
+}
+
 # --- every routine has a comment with its arguments, by which init knows it
 
 is($sql->(q{SELECT string_agg(p.oid::regprocedure::text, ' ') FROM pg_proc p WHERE p.pronamespace = 'bemi'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL}), '', 'all have');

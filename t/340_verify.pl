@@ -108,6 +108,26 @@ $found->('x');
 like($verify->('what is not as it was', 6, @again), qr/^public\.again  broken 1 \(v\)/m, 'is one');
 $found->('e');
 
+# --- records that do not say by their key which row they were of
+
+$on->(q{
+CREATE TABLE beside (id int PRIMARY KEY, other int NOT NULL UNIQUE, v text); ALTER TABLE beside REPLICA IDENTITY USING INDEX beside_other_key;
+CREATE TABLE within (id int NOT NULL UNIQUE, v text); ALTER TABLE within REPLICA IDENTITY USING INDEX within_id_key;
+CREATE TABLE none (id int PRIMARY KEY, v text); ALTER TABLE none REPLICA IDENTITY NOTHING;
+CREATE TABLE deferred (id int PRIMARY KEY DEFERRABLE, v text); CREATE TABLE bare (id int NOT NULL UNIQUE, v text);
+INSERT INTO beside SELECT g, g, 'v' FROM generate_series(1, 4) g; UPDATE beside SET id = 9 WHERE id = 1; DELETE FROM beside WHERE id = 2;
+INSERT INTO within SELECT g, 'v' FROM generate_series(1, 4) g; UPDATE within SET id = 9 WHERE id = 1; UPDATE within SET v = 'w' WHERE id = 3; DELETE FROM within WHERE id = 2;
+INSERT INTO none SELECT g, 'v' FROM generate_series(1, 4) g; UPDATE none SET id = 9 WHERE id = 1;
+INSERT INTO deferred SELECT g, 'v' FROM generate_series(1, 4) g; UPDATE deferred SET id = id + 1; DELETE FROM deferred WHERE id = 2;
+INSERT INTO bare SELECT g, 'v' FROM generate_series(1, 4) g; UPDATE bare SET id = 9 WHERE id = 1; DELETE FROM bare WHERE id = 2});
+my @hiding = (@options, '--table', 'beside,within,none,deferred,bare');
+$output = $verify->('replica identities without the key', 0, @hiding);
+like($output, qr/^public\.$_: not compared: its replica identity lacks its key/m, "$_ is named") foreach qw(beside none deferred bare);
+like($output, qr/^public\.within: 3 rows compared, all as recorded$/m, 'one that is the key is compared');
+ingest_ok($source, $destination, 'snapshot', @hiding);
+$on->(q{INSERT INTO beside VALUES (5, 5, 'v'); INSERT INTO none VALUES (5, 'v')});
+like($verify->('from the next snapshot on they are known', 0, @hiding), qr/^public\.$_: \d rows compared, all as recorded$/m, $_) foreach qw(beside none deferred bare);
+
 # --- what somebody does to `changes`
 
 my $of = sub { "\"table\" = '$_[0]' AND primary_key = '$_[1]'" };
@@ -119,6 +139,8 @@ my @tampering = (
 	[ 'another value after', "UPDATE changes SET after = after || '{\"v\": 99}' WHERE ${\$of->('toast', 20)} AND operation = 'SNAPSHOT'", qr/toast  altered 20 \(v\)/ ],
 	[ 'another value before', "UPDATE changes SET before = before || '{\"d\": \"x\"}' WHERE ${\$of->('chain', 1)} AND before->>'d' = 'a'",
 		qr/chain  broken 1 \(d\): a record found what the one before it, \S+, had not left; record \S+ at/ ],
+	[ 'no values before', "UPDATE changes SET before = '{}' WHERE ${\$of->('chain', 1)} AND before->>'d' = 'a'", qr/chain  broken 1 \(d, id\): a record found what/ ],
+	[ 'one value less before', "UPDATE changes SET before = before - 'd' WHERE ${\$of->('chain', 1)} AND before->>'d' = 'a'", qr/chain  broken 1 \(d\): a record found what/ ],
 	[ 'a record in the middle', "DELETE FROM changes WHERE ${\$of->('chain', 1)} AND after->>'d' = 'b'", qr/chain  broken 1 \(d\)/ ],
 	[ 'another number with the same value', "UPDATE changes SET after = after || '{\"n\": 1.1}' WHERE primary_key = '[1, \"k\\\"\\n\x7f1\"]'", qr/T "x"  altered .* \(n\)/ ],
 	[ 'an image without a column', "UPDATE changes SET after = after - 'v' WHERE ${\$of->('by_char', 'a   ')} AND operation = 'SNAPSHOT'", qr/by_char  altered a    \(v\)/ ],

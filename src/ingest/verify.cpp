@@ -179,6 +179,11 @@ void Verify::CompareTable(VerifyTable* table) {
     if (table->unlogged && records_->AllColumns(*table, baseline).empty())
         return report_.Note(table->Name(),
                             "not compared: it is unlogged, and its changes are not recorded");
+    if (baseline.hides_keys)
+        return report_.Note(table->Name(),
+                            "not compared: its replica identity lacks its key, so that records do "
+                            "not tell which row they changed (replica identity full does, from "
+                            "the next bemi_ingest snapshot on)");
     source_->Save();
     records_->Save();
     try {

@@ -77,7 +77,8 @@ void VerifyDetails::AskRows() {
 
 // The columns in which two images differ: of the row and of the record that holds it, or what one
 // record found and the one before it had left. Columns that the record does not have are not
-// promised by it, if it says so (missing); `absent` tells where it doesn't.
+// promised by it, if it says so (missing); `absent` tells where it doesn't. A record has the same
+// columns before and after: one that is only after has been taken out of what it found.
 std::string VerifyDetails::QuestionsSql(bool doubts) const {
     Connection& d = records_.lookups();
     std::string lefts, others, ignored;
@@ -99,8 +100,11 @@ std::string VerifyDetails::QuestionsSql(bool doubts) const {
            ", LATERAL bemi.whole_image(ROW(NULL, c.database, c.schema, c.\"table\","
            " c.commit_position, 0, c.commit_position, 0, NULL)::bemi.moment, c, true) w, LATERAL "
            "jsonb_object_keys(" +
-           other + ") k WHERE CASE WHEN w.image ? k THEN (w.image->k)::text <> (" + other +
-           "->k)::text ELSE NOT w.missing ? k END AND k <> ALL (ARRAY[" + ignored +
+           other +
+           (doubts ? " || CASE found.before WHEN '{}' THEN w.image ELSE found.after END" : "") +
+           ") k WHERE CASE WHEN w.image ? k THEN (w.image->k)::text IS DISTINCT FROM (" + other +
+           "->k)::text" + (doubts ? " AND NOT coalesce(found.details->'missing' ? k, false)" : "") +
+           " ELSE " + other + " ? k AND NOT w.missing ? k END AND k <> ALL (ARRAY[" + ignored +
            "]::text[]) ORDER BY 1, 2";
 }
 

@@ -46,6 +46,8 @@ struct Baseline {
     Lsn known_from = 0;  // from here on all rows of the table are known; UINT64_MAX: never
     // Rows can be told apart by their keys: the table has one, and its records have it.
     bool by_key = true;
+    // But some of these do not say by their key which row they were of.
+    bool hides_keys = false;
     std::vector<std::pair<Lsn, Lsn>> gaps;
     std::vector<Truncation> truncations;  // in order
 

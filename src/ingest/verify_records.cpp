@@ -113,10 +113,12 @@ Baseline VerifyRecords::ReadBaseline(const VerifyTable& table) {
                                          ShowsWholeRows(table, since_last));
     if (!baseline.by_key) {
         baseline.from = since_last.from;
-    } else if (HasKeylessRecords(table, baseline.from)) {
-        // The key was dropped, and added again: another row may have it.
+    } else if (HasKeylessRecords(table, baseline.from) || HidesKeys(table, baseline.from)) {
+        // The key was dropped, and added again: another row may have it. So it may where a record
+        // does not say by its key which row it was of.
         baseline.known_from = std::max(baseline.known_from, last);
         baseline.from = since_last.from;
+        baseline.hides_keys = HidesKeys(table, baseline.from);
     }
     Result rows = rows_->Query(
         "SELECT c.commit_position, c.sequence,"
@@ -155,6 +157,19 @@ bool VerifyRecords::HasKeylessRecords(const VerifyTable& table, Lsn from) {
                         " IS NULL AND c.operation IN " + kRowOperations + " LIMIT 1") == "t";
 }
 
+// Whether a record has a replica identity without the key: it was of a row of another key, perhaps.
+// (The index changes_identity is made for the first condition.)
+bool VerifyRecords::HidesKeys(const VerifyTable& table, Lsn from) {
+    return rows_->Value("SELECT true" + From() + "WHERE " + IsOf(table) + Place(from) +
+                        " AND c.details->>'identity' IN ('index', 'nothing')"
+                        " AND c.commit_position < " +
+                        std::to_string(position_) + " AND (" + Key("primary_key") +
+                        " IS NULL OR c.operation = 'UPDATE' AND " + Key("previous_key") +
+                        " IS NULL" +
+                        (table.identity_has_key ? " AND c.details->>'identity' = 'nothing'" : "") +
+                        ") LIMIT 1") == "t";
+}
+
 std::string VerifyRecords::EventsQuery(const VerifyTable& table, const Baseline& baseline) {
     auto hash = [&](const char* image) {
         return HashSql(WithoutColumns(*rows_, image, table.ignored) + "::text");
@@ -162,7 +177,9 @@ std::string VerifyRecords::EventsQuery(const VerifyTable& table, const Baseline&
     const std::string where =
         From() + "WHERE " + IsOf(table) + Place(baseline.from) + " AND c.operation IN ";
     const std::string whole =
-        "NOT coalesce(c.details ? 'identity', false) AND c.before <> '{}' THEN " + hash("c.before");
+        "NOT coalesce(c.details ? 'identity', false) AND (c.before <> '{}' OR"
+        " NOT coalesce(c.details ? 'missing', false)) THEN " +
+        hash("c.before");
     const std::string place = ", c.commit_position, c.sequence, c.id, ";
     const std::string partition = ", coalesce(c.details->>'partition', '')";
     return "SELECT key, kind::text, commit_position, sequence, id, before, after, partition FROM ("

@@ -58,6 +58,7 @@ class VerifyRecords {
  private:
     Lsn SnapshotOf(const VerifyTable& table, const char* which, Lsn from);
     bool HasKeylessRecords(const VerifyTable& table, Lsn from);
+    bool HidesKeys(const VerifyTable& table, Lsn from);
     std::string Place(Lsn from) const;
 
     const Settings& settings_;

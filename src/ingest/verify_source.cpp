@@ -94,12 +94,28 @@ std::optional<std::vector<VerifyTable>> VerifySource::Tables(bool same_database)
     }
     for (VerifyTable& table : tables) {
         table.has_key = !table.plans.front().key.empty();
+        table.identity_has_key = IdentityHasKey(table);
         for (const PlannedColumn& column : table.plans.front().columns) {
             if (column.ignored)
                 table.ignored.push_back(column.name);
         }
     }
     return tables;
+}
+
+bool VerifySource::IdentityHasKey(const VerifyTable& table) {
+    std::string key, tables;
+    for (size_t place : table.plans.front().key)
+        key += (key.empty() ? "" : ", ") + rows_->Literal(table.plans.front().columns[place].name);
+    for (const SnapshotTable& part : table.parts)
+        tables += (tables.empty() ? "" : ", ") + part.oid;
+    return key.empty() ||
+           rows_->Value(
+               "SELECT NOT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid"
+               " WHERE c.oid IN (" +
+               tables + ") AND c.relreplident = 'i' AND i.indisreplident AND NOT ARRAY[" + key +
+               "]::text[] <@ ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid ="
+               " c.oid AND a.attnum = ANY ((i.indkey::int2[])[:i.indnkeyatts - 1])))") == "t";
 }
 
 void VerifySource::Read(const VerifyTable& table, const EachRow& with) {

@@ -26,6 +26,7 @@ struct VerifyTable {
     std::vector<RowPlan> plans;  // one for each part
     bool unlogged = false;
     bool has_key = false;
+    bool identity_has_key = true;  // where an index is its replica identity, as that is now
     std::vector<std::string> ignored;
 
     std::string Name() const { return schema + "." + table; }
@@ -100,6 +101,7 @@ class VerifySource {
     // Calls `with` for each row of the table, with its number and the plan by which it is read.
     using EachRow = std::function<void(const RowReader& row, const RowPlan& plan, uint64_t number)>;
     void Read(const VerifyTable& table, const EachRow& with);
+    bool IdentityHasKey(const VerifyTable& table);
 
     const Settings& settings_;
     std::unique_ptr<Connection> rows_;

@@ -50,7 +50,7 @@ sub environment
 # Runs the command to its end: (exit code, stdout, stderr).
 sub ingest { return ingest_told(undef, @_); }
 
-# The same, with an input.
+# The same, with an input. The exit code of one that a signal ended is minus the signal.
 sub ingest_told
 {
 	my ($input, $source, $destination, $command, @arguments) = @_;
@@ -59,7 +59,7 @@ sub ingest_told
 	IPC::Run::run([ program(), $command, ends($source, $destination), @arguments ],
 		'<', \$input, '>', \$output, '2>', \$errors,
 		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
-	return ($? >> 8, $output, $errors);
+	return ($? & 127 ? -($? & 127) : $? >> 8, $output, $errors);
 }
 
 # The same, as a test that it ends well; gives stdout.
