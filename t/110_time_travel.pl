@@ -196,10 +196,10 @@ is($sql->(q{SELECT string_agg(begins_with || (from_time <= to_time)::text, ',') 
 
 # --- without the slot
 
-my $known = $sql->(q{SELECT * FROM bemi.coverage('public.todo')});
+my $known = $sql->(q{SELECT * FROM bemi.coverage('public.todo', 'postgres')});
 ingest_ok($source, $destination, 'drop', '--yes');
-is($sql->(q{SELECT * FROM bemi.coverage('public.todo')}), $known, 'what is known stays known when the slot is dropped, and nothing else');
-refused('in the gap', "SELECT * FROM bemi.table_at('public.todo', '$within')", $missing);
-refused('beyond what was stored', q{SELECT bemi.record_at('public.todo', '26', 'FF/0'::pg_lsn)}, qr/are stored up to .*, not up to FF\/0/);
+is($sql->(q{SELECT * FROM bemi.coverage('public.todo', 'postgres')}), $known, 'what is known stays known when the slot is dropped, and nothing else');
+refused('in the gap', "SELECT * FROM bemi.table_at('public.todo', '$within', 'postgres')", $missing);
+refused('beyond what was stored', q{SELECT bemi.record_at('public.todo', '26', 'FF/0'::pg_lsn, 'postgres')}, qr/are stored up to .*, not up to FF\/0/);
 
 done_testing();
