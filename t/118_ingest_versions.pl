@@ -99,6 +99,7 @@ same_catalog('then all is right');
 $sql->(q{CREATE VIEW yours AS SELECT * FROM bemi.activity});
 ingest_ok($source, $destination, 'init');
 is($sql->('SELECT count(*) FROM yours'), 0, 'a view of what has not changed stands');
+$sql->('DROP VIEW yours');
 
 # --- every type can be set aside: also one whose definition stands on one line
 
