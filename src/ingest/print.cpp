@@ -12,7 +12,7 @@ bool Continues(std::string_view text, size_t at) {
 }
 
 void AppendEscape(const char* format, unsigned long value, std::string* out) {
-    char escape[16];
+    char escape[32];  // room for any unsigned long
     std::snprintf(escape, sizeof escape, format, value);
     *out += escape;
 }
