@@ -2,6 +2,10 @@
 use strict;
 use warnings;
 
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use BemiTest qw(exit_code);
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use IPC::Run;
@@ -31,7 +35,7 @@ sub quickstart
 	my ($output, $errors) = ('', '');
 	my $start = time;
 	IPC::Run::run([ "$root/scripts/quickstart", @arguments ], '<', \undef, '>', \$output, '2>', \$errors);
-	return { status => $? >> 8, output => $output, errors => $errors, seconds => time - $start };
+	return { status => exit_code(), output => $output, errors => $errors, seconds => time - $start };
 }
 
 # What a run has left: its folder, or processes that work in it.
@@ -110,7 +114,7 @@ foreach my $case ([ 'TERM', '2/6' ], [ 'INT', '3/6' ], [ 'HUP', '3/6' ], [ 'TERM
 	$run->signal($signal);
 	$run->finish;
 	# A run that was faster than the signal is no failure.
-	ok($? >> 8 == $codes{$signal} || ($? == 0 && $output =~ /Done/), "$signal at step $step ends it")
+	ok(exit_code() == $codes{$signal} || ($? == 0 && $output =~ /Done/), "$signal at step $step ends it")
 	  or diag("status $?\n$output\n$errors");
 	is(leftovers(), '', 'and leaves nothing');
 }

@@ -3,6 +3,10 @@
 use strict;
 use warnings;
 
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use BemiTest qw(exit_code);
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use File::Path qw(make_path);
@@ -18,7 +22,7 @@ sub run_check
 	my (@command) = @_;
 	my $output = '';
 	IPC::Run::run(\@command, '<', \undef, '>', \$output, '2>&1');
-	return ($? >> 8, $output);
+	return (exit_code(), $output);
 }
 
 sub fresh_copy

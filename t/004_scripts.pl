@@ -3,6 +3,10 @@
 use strict;
 use warnings;
 
+use FindBin;
+use lib "$FindBin::RealBin/lib";
+
+use BemiTest qw(exit_code);
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use IPC::Run;
@@ -19,7 +23,7 @@ sub shell
 	my $output = '';
 	my $sources = join '', map { ". '$checkout/scripts/lib/$_.sh'; " } @libraries;
 	IPC::Run::run([ 'bash', '-c', "set -euo pipefail; $sources$code" ], '<', \undef, '>', \$output, '2>&1');
-	return ($? >> 8, $output);
+	return (exit_code(), $output);
 }
 
 foreach my $name ('with space', 'with$dollar', 'with#hash', 'with%percent', 'with:colon', "with'quote")

@@ -109,7 +109,7 @@ foreach my $case (
 	local %ENV = BemiIngest::environment();
 	local $ENV{BEMI_DESTINATION} = 'host=127.0.0.1 port=1 dbname=x';
 	IPC::Run::run([ BemiIngest::program(), @$arguments ], '<', \undef, '>', \$output, '2>', \$errors);
-	my $exit = $? >> 8;
+	my $exit = exit_code();
 	ok($exit == 2 && "$output$errors" !~ /hunter2/, "$what: bad usage, without the password") or diag("exit $exit: $output$errors");
 }
 my $config = temp_file('ingest.conf');

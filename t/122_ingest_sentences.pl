@@ -68,7 +68,7 @@ if ($pid == 0)
 wait_until(sub { -e $log && slurp_file($log) =~ /\[y\/N\]/ });
 kill 'INT', $pid;
 waitpid $pid, 0;
-is($? >> 8, 5, 'interrupted at its question, drop says so');
+is(exit_code(), 5, 'interrupted at its question, drop says so');
 close $writer;
 
 # --- a role that may not write, row security
@@ -111,7 +111,7 @@ CREATE TRIGGER slow BEFORE INSERT ON changes FOR EACH ROW EXECUTE FUNCTION slow(
 		  BemiIngest::ends($source->connstr('postgres') =~ s/'//gr, $destination->connstr('postgres') =~ s/'//gr), @arguments;
 		local %ENV = (BemiIngest::environment(), SHELL => '/bin/sh');
 		IPC::Run::run([ 'script', '--quiet', '--flush', '--return', '--command', $command, $shown ], '<', \undef, '>', File::Spec->devnull, '2>&1');
-		is($? >> 8, 0, "$command ends well");
+		is(exit_code(), 0, "$command ends well");
 		return slurp_file($shown);
 	};
 	$source->safe_psql('postgres', q{INSERT INTO shop.a (v) SELECT repeat(md5(g::text), 100) FROM generate_series(1, 500) g});

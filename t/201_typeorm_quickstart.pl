@@ -6,6 +6,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/lib";
 
+use BemiTest qw(exit_code);
 use BemiWorkspace;
 use Cwd qw(abs_path);
 use IPC::Run;
@@ -40,7 +41,7 @@ sub quickstart
 	my ($output, $errors) = ('', '');
 	# It may have to build everything, on a machine with other things to do.
 	IPC::Run::run([ "$root/scripts/quickstart", '--app', @_ ], '<', \undef, '>', \$output, '2>', \$errors);
-	return { status => $? >> 8, output => $output, errors => $errors };
+	return { status => exit_code(), output => $output, errors => $errors };
 }
 
 sub shows_five
@@ -88,7 +89,7 @@ foreach my $case ([ 'TERM', '4/6', 143 ], [ 'INT', '5/6', 130 ])
 	$run->signal($signal);
 	$run->finish;
 	# A run that was faster than the signal is no failure.
-	ok($? >> 8 == $code || ($? == 0 && $output =~ /Done/), "$signal at step $step ends it")
+	ok(exit_code() == $code || ($? == 0 && $output =~ /Done/), "$signal at step $step ends it")
 	  or diag("status $?\n$output\n$errors");
 	is(leftovers(), '', 'and leaves nothing');
 }

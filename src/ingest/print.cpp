@@ -155,7 +155,7 @@ std::string Shown(const std::string& argument, const char* quote) {
     const bool may_be_secret = argument.find('=') != std::string::npos ||
                                argument.find("://") != std::string::npos ||
                                argument.find('@') != std::string::npos;
-    return may_be_secret ? "what is given (it is not shown: it may hold a password)"
+    return may_be_secret ? "\"…\" (it is not shown: it may hold a password)"
                          : quote + argument + quote;
 }
 

@@ -59,7 +59,7 @@ sub ingest_told
 	IPC::Run::run([ program(), $command, ends($source, $destination), @arguments ],
 		'<', \$input, '>', \$output, '2>', \$errors,
 		IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default));
-	return ($? & 127 ? -($? & 127) : $? >> 8, $output, $errors);
+	return (exit_code(), $output, $errors);
 }
 
 # The same, as a test that it ends well; gives stdout.
@@ -118,7 +118,7 @@ sub reap
 	my ($process) = @_;
 	waitpid $process->{pid}, 0;
 	delete $running{ $process->{pid} };
-	return $? & 127 ? -($? & 127) : $? >> 8;
+	return exit_code();
 }
 
 sub ingest_said { my ($process) = @_; return slurp_file($process->{log}); }

@@ -18,7 +18,7 @@ our @EXPORT = qw(
   new_node server_knows server_major library_file temp_file
   start_script run_script write_text create_slot copy_slot
   decode_sql decode_stream current_lsn
-  read_lines records load_lines same_files
+  read_lines records load_lines same_files exit_code
   sql_literal sql_name in_context seed_random pick chance between is_long is_instrumented foreign_locale
 );
 
@@ -260,6 +260,9 @@ sub same_files
 	}
 	return pass($name);
 }
+
+# The exit code of the process that has ended last; of one that a signal has ended, minus the signal: such a one is no 0.
+sub exit_code { return $? & 127 ? -($? & 127) : $? >> 8; }
 
 # Makes a file of a text, in UTF-8: of any characters, U+10FFFF among them, which :encoding(UTF-8) would not write.
 sub write_text
