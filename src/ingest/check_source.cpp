@@ -115,9 +115,10 @@ void CheckStays(const SlotState& slot, Findings* findings) {
              slot.synced ? "the standby has not caught up with it yet: after a promotion it would "
                            "be gone"
                          : "it is temporary, of somebody's session",
-             slot.synced ? "on the standby: SELECT pg_sync_replication_slots(); until it is no "
-                           "longer temporary in pg_replication_slots"
-                         : "--slot with another name"});
+             slot.synced
+                 ? "let the slot's consumer go on at the primary, until the slot is no longer "
+                   "temporary in the standby's pg_replication_slots"
+                 : "--slot with another name"});
     else if (slot.synced)
         findings->push_back({State::kNote, "source: the slot can be read here",
                              "it follows that of the primary, until this standby is promoted",

@@ -163,9 +163,8 @@ void Verify::TellRest(size_t done) {
 int Verify::Finish() {
     if (settings_.only_tables.empty() && DecoderOption(settings_, "tables").empty()) {
         for (const std::string& name : records_->OtherTables(tables_))
-            report_.Note(name,
-                         "not compared: the source has no such table (any more), or an option"
-                         " leaves it out");
+            report_.NotCompared(
+                name, "the source has no such table (any more), or an option leaves it out");
     }
     report_.Finish(position_);
     if (report_.differences() > 0)
@@ -177,13 +176,13 @@ int Verify::Finish() {
 void Verify::CompareTable(VerifyTable* table) {
     Baseline baseline = records_->ReadBaseline(*table);
     if (table->unlogged && records_->AllColumns(*table, baseline).empty())
-        return report_.Note(table->Name(),
-                            "not compared: it is unlogged, and its changes are not recorded");
+        return report_.NotCompared(table->Name(),
+                                   "it is unlogged, and its changes are not recorded");
     if (baseline.hides_keys)
-        return report_.Note(table->Name(),
-                            "not compared: its replica identity lacks its key, so that records do "
-                            "not tell which row they changed (replica identity full does, from "
-                            "the next bemi_ingest snapshot on)");
+        return report_.NotCompared(
+            table->Name(),
+            "its replica identity lacks its key, so that records do not tell which row they "
+            "changed (replica identity full does, from the next bemi_ingest snapshot on)");
     source_->Save();
     records_->Save();
     try {
@@ -201,7 +200,7 @@ void Verify::CompareTable(VerifyTable* table) {
 void Verify::GiveUp(const VerifyTable& table, const std::string& why) {
     source_->Restore();
     records_->Restore();
-    report_.Fail(table.Name(), "not compared: " + why);
+    report_.Fail(table.Name(), why);
 }
 
 }  // namespace

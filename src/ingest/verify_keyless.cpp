@@ -118,7 +118,7 @@ void CompareKeyless(const Comparison& c) {
     else if (!c.records.ShowsWholeRows(*c.table, c.baseline))
         why = "its records do not show whole rows (replica identity full does)";
     if (!why.empty())
-        return c.report.Note(c.table->Name(), "not compared: it has no key, and " + why);
+        return c.report.NotCompared(c.table->Name(), "it has no key, and " + why);
     Names without = c.table->ignored;
     bool any_rows = false;
     if (Count(c, without, false, &any_rows) > 0) {

@@ -93,9 +93,14 @@ void VerifyReport::Note(const std::string& table, const std::string& note) {
                : table + ": " + note);
 }
 
+void VerifyReport::NotCompared(const std::string& table, const std::string& why) {
+    ++not_compared_;
+    Note(table, "not compared: " + why);
+}
+
 void VerifyReport::Fail(const std::string& table, const std::string& why) {
     ++failures_;
-    Note(table, why);
+    NotCompared(table, why);
 }
 
 void VerifyReport::End() {
@@ -125,12 +130,13 @@ void VerifyReport::Finish(Lsn position) {
         return Line("{\"position\":" + JsonString(FormatLsn(position)) + ",\"tables\":" +
                     std::to_string(tables_) + ",\"rows\":" + std::to_string(all_rows_) +
                     ",\"differences\":" + std::to_string(all_differences_) +
+                    ",\"not_compared\":" + std::to_string(not_compared_) +
                     ",\"failures\":" + std::to_string(failures_) + "}");
     Line(
         "as of " + FormatLsn(position) + ": " + FormatCount(tables_) + " tables, " +
         FormatCount(all_rows_) + " rows compared, " +
         (all_differences_ == 0 ? "no difference" : FormatCount(all_differences_) + " differences") +
-        (failures_ == 0 ? "" : ", " + FormatCount(failures_) + " tables not compared"));
+        (not_compared_ == 0 ? "" : "; not compared: " + FormatCount(not_compared_) + " tables"));
 }
 
 }  // namespace bemi::ingest

@@ -35,8 +35,10 @@ class VerifyReport {
     // Rows of the source that were there before anything was recorded.
     void Unknown(uint64_t rows) { unknown_ += rows; }
     void Add(const Difference& difference);
-    // Why a table (or what of it) is not compared.
+    // Why something of a table is not compared.
     void Note(const std::string& table, const std::string& note);
+    // Why all of it is not, and can't be.
+    void NotCompared(const std::string& table, const std::string& why);
     // The same, where it should have been.
     void Fail(const std::string& table, const std::string& why);
     void End();
@@ -53,7 +55,7 @@ class VerifyReport {
     Reporter reporter_;
     std::string table_;
     uint64_t rows_ = 0, unknown_ = 0, counts_[4] = {};
-    uint64_t all_rows_ = 0, all_differences_ = 0, tables_ = 0, failures_ = 0;
+    uint64_t all_rows_ = 0, all_differences_ = 0, tables_ = 0, not_compared_ = 0, failures_ = 0;
 };
 
 std::string FormatUuid(const Uuid& id);
