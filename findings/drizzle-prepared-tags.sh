@@ -5,7 +5,7 @@
 # Seen with @query-doctor/sqlcommenter-drizzle 0.6.0, drizzle-orm 0.45.4 and pg 8.23.1 on 2026-11-29: prepared by user 7 and run by
 # user 8, the server gets
 #   insert into "item" ("id", "note") values (default, $1)/*db_driver='drizzle',…,userId='7'*/
-source "${BASH_SOURCE[0]%/*}/common.sh"
+source "${BASH_SOURCE[0]%/*}/lib/clients.sh"
 install_packages @query-doctor/sqlcommenter-drizzle@0.6.0 @opentelemetry/api@1.9.1 @opentelemetry/core@2.12.1 drizzle-orm@0.45.4 pg@8.23.1
 start_server
 

@@ -7,7 +7,7 @@
 #   DELETE of two rows with NULL, by test_decoding, which leaves out what is NULL: twice
 #     table public.t: DELETE:
 # (19rc1 refuses the ALTER TABLE: the constraint "is marked NOT VALID".)
-source "${BASH_SOURCE[0]%/*}/server.sh"
+source "${BASH_SOURCE[0]%/*}/lib/servers.sh"
 start_postgres 18.4.0-beta.17
 
 said 'CREATE TABLE t (code text UNIQUE, a int)' >/dev/null

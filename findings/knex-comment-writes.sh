@@ -7,7 +7,7 @@
 #   insert into "item" ("note") values (?)
 #   update "item" set "note" = ?
 #   delete from "item"
-source "${BASH_SOURCE[0]%/*}/common.sh"
+source "${BASH_SOURCE[0]%/*}/lib/clients.sh"
 install_packages knex@3.3.0 pg@8.23.1
 
 cat >build.js <<'JS'

@@ -5,7 +5,7 @@
 #
 # Seen with @opentelemetry/instrumentation-pg 0.77.0, pg 8.23.1 and pg-cursor 2.22.1 on 2026-11-29: without the option "3 rows", with
 # it "TypeError: cursor.read is not a function".
-source "${BASH_SOURCE[0]%/*}/common.sh"
+source "${BASH_SOURCE[0]%/*}/lib/clients.sh"
 install_packages @opentelemetry/api@1.10.0 @opentelemetry/instrumentation-pg@0.77.0 @opentelemetry/sdk-trace@3.1.0 pg@8.23.1 pg-cursor@2.22.1
 start_server
 

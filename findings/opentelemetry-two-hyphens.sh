@@ -5,7 +5,7 @@
 # Seen with @opentelemetry/instrumentation-pg 0.77.0 and Sequelize 6.37.8 on 2026-11-29:
 #   INSERT INTO "item" ("id","note") VALUES (DEFAULT,'Monday - Friday') RETURNING "id","note"; /*traceparent='00-…-01'*/
 #   INSERT INTO "item" ("id","note") VALUES (DEFAULT,'Monday -- Friday') RETURNING "id","note";
-source "${BASH_SOURCE[0]%/*}/common.sh"
+source "${BASH_SOURCE[0]%/*}/lib/clients.sh"
 install_packages @opentelemetry/api@1.10.0 @opentelemetry/instrumentation-pg@0.77.0 @opentelemetry/sdk-trace@3.1.0 pg@8.23.1 sequelize@6.37.8
 start_server
 

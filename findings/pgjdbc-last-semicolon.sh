@@ -6,7 +6,7 @@
 #   INSERT INTO item (note) VALUES ('one')
 #   INSERT INTO item (note) VALUES ('two') /*userId='7'*/
 #   INSERT INTO item (note) VALUES ('three')
-source "${BASH_SOURCE[0]%/*}/common.sh"
+source "${BASH_SOURCE[0]%/*}/lib/clients.sh"
 jar=/usr/share/java/postgresql.jar
 command -v javac >/dev/null || unavailable 'there is no JDK'
 [[ -e $jar ]] || unavailable "there is no $jar (libpostgresql-jdbc-java)"

@@ -6,7 +6,7 @@
 #   17.10  UPDATE 1
 #   18.4   ERROR:  cannot update table "t"
 #          DETAIL:  Replica identity must not contain unpublished generated columns.
-source "${BASH_SOURCE[0]%/*}/server.sh"
+source "${BASH_SOURCE[0]%/*}/lib/servers.sh"
 
 updated_on() {
     start_postgres "$1"

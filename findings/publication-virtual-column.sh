@@ -8,7 +8,7 @@
 #   DETAIL:  Replica identity must not contain unpublished generated columns.
 # (the list without the column gets the error that column lists get under replica identity full), and with a stored column and
 # publish_generated_columns = stored, UPDATE 1.
-source "${BASH_SOURCE[0]%/*}/server.sh"
+source "${BASH_SOURCE[0]%/*}/lib/servers.sh"
 start_postgres 18.4.0-beta.17
 
 said 'CREATE TABLE t (id int PRIMARY KEY, a int, twice int GENERATED ALWAYS AS (a * 2))' >/dev/null

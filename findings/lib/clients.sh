@@ -1,24 +1,8 @@
 # shellcheck shell=bash
 # What the findings share: a temporary folder that goes with the script, packages of npm in exact versions, a PostgreSQL
 # server of their own that logs each statement. The exit codes are in README.md.
-set -euo pipefail
-
-unavailable() {
-    echo "cannot be tried here: $*" >&2
-    exit 77
-}
-
-changed() {
-    echo "no longer so: $*" >&2
-    exit 1
-}
-
-# same WHAT SEEN EXPECTED
-same() {
-    printf '%s:\n%s\n' "$1" "$2"
-    [[ $2 == "$3" ]] || changed "expected
-$3"
-}
+# shellcheck source=outcome.sh
+source "${BASH_SOURCE[0]%/*}/outcome.sh"
 
 clean_up() {
     if [[ -f $FOLDER/data/postmaster.pid ]]; then

