@@ -1,3 +1,5 @@
+// One pass over the text with a stack of open objects and arrays. An object whose keys are out of
+// jsonb's order is put in order when it closes.
 #include "canonical_json.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Keys and texts to compare, out of values that are JSON already.
 #include "image_text.hpp"
 
 #include "bemi/wire.hpp"

@@ -1,3 +1,5 @@
+// Strings by runs of bytes that need no escape; json values are checked before they are embedded,
+// since what jsonb refuses must become a string.
 #include "json_text.hpp"
 
 #include <cstdint>

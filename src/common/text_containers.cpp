@@ -1,3 +1,4 @@
+// The quoting rules of array_out and record_out, read backwards.
 #include "text_containers.hpp"
 
 namespace bemi {

@@ -1,3 +1,5 @@
+// One writer for each kind of type. What the decoder writes for the same value is the oracle:
+// t/130_images.pl.
 #include "text_to_json.hpp"
 
 #include "text_containers.hpp"

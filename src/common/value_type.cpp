@@ -1,3 +1,5 @@
+// Types out of rows of the catalog. A type may refer to others that come later, so they are joined
+// by oid.
 #include "value_type.hpp"
 
 #include <algorithm>

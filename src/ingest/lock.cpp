@@ -1,3 +1,5 @@
+// Advisory locks of the destination. Any role may hold one, so a holder is looked at before it is
+// waited for.
 #include "lock.hpp"
 
 namespace bemi::ingest {

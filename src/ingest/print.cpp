@@ -1,3 +1,4 @@
+// The one file that prints. What comes from servers, files and arguments may hold anything.
 #include "print.hpp"
 
 #include <algorithm>

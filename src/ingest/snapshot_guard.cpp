@@ -1,3 +1,5 @@
+// Which tables must not be read by a planned query, since the planner would run functions of their
+// owners.
 #include "snapshot_guard.hpp"
 
 #include "errors.hpp"

@@ -1,3 +1,4 @@
+// The decoder's table and column options, asked of the catalog.
 #include "snapshot_matching.hpp"
 
 #include <vector>

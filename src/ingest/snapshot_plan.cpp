@@ -1,3 +1,4 @@
+// How to read a table: its columns, their types, its key, and the statement that gives their text.
 #include "snapshot_plan.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Rows as they come from COPY, made into images and keys.
 #include "snapshot_rows.hpp"
 
 #include "errors.hpp"

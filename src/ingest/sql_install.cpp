@@ -1,3 +1,6 @@
+// Puts the SQL files into the destination, over whatever version is there: what cannot be replaced
+// is dropped and made again, with the rights that were granted on it. All of it in the caller's
+// transaction.
 #include "sql_install.hpp"
 
 #include <cstdlib>

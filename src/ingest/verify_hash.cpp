@@ -1,3 +1,4 @@
+// SHA-256, cut to 16 bytes: the same in the command and, by pg_catalog.sha256, in the destination.
 #include "verify_hash.hpp"
 
 #include <cstring>

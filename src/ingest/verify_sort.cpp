@@ -1,3 +1,5 @@
+// An external merge sort: runs that fill the buffer go to a file without a name, and are merged
+// from there.
 #include "verify_sort.hpp"
 
 #include <algorithm>
