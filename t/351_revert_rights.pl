@@ -57,6 +57,8 @@ sub transaction
 }
 
 # (what went wrong or '', what ran) of the call, by a superuser unless said.
+my $said = ''; # all that the server said to the last one
+
 sub reverted
 {
 	my ($context, %params) = @_;
@@ -70,6 +72,7 @@ sub reverted
 		write_text($file, slurp_file($script) . "ROLLBACK;\nSELECT 'ran: ' || coalesce(current_setting('app.ran', true), '');\n");
 	}
 	my ($code, $out, $errors) = $node->psql('postgres', slurp_file($file), extra_params => [ '-At', '-v', 'ON_ERROR_STOP=0', '-U', $params{by} // $ENV{PGUSER} // scalar getpwuid($<) ], on_error_stop => 0);
+	$said = $errors;
 	my ($ran) = $out =~ /^ran: (.*)$/m;
 	return ($errors =~ /ERROR:  ([^\n]*)/ ? $1 : $out =~ /^(conflict[^\n]*)/m ? $1 : '', $ran // '');
 }
@@ -112,6 +115,7 @@ sub refused
 	my @way = reverted($context, %params);
 	like($way[0], qr/^to write to .*$table.* would run code of the role "joe" with the rights of a superuser$/, "$name: refused to a superuser");
 	is($way[1], '', "$name: and nothing ran");
+	unlike($said, qr/DECLARE|pg_rewrite/, "$name: said without the text of what was looked at");
 	@way = reverted($context, %params, script => 1);
 	like($way[0], qr/^to write to .*$table.* would run code of the role "joe"/, "$name: in a script, too");
 	is($way[1], '', "$name: and nothing ran");

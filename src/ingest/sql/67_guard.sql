@@ -154,6 +154,9 @@ RETURNS jsonb LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     needed record;
     guard text;
+    message text;
+    detail text;
+    hint text;
 BEGIN
     SELECT * INTO needed FROM bemi._guards((SELECT coalesce(jsonb_agg(DISTINCT p - 'rows' - 'ids' - 'label' - 'count'), '[]')
         FROM unnest(steps) s, jsonb_array_elements(s->'parts') p), '[]');
@@ -161,5 +164,9 @@ BEGIN
         PERFORM bemi._execute(guard, caller_path, false);
     END LOOP;
     RETURN needed.guarded;
+EXCEPTION WHEN insufficient_privilege THEN
+    -- Raised anew, without the text of the guard, which a client would print as the context.
+    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    RAISE insufficient_privilege USING MESSAGE = message, DETAIL = detail, HINT = hint;
 END $$;
 COMMENT ON FUNCTION bemi._set_guards(jsonb[], text) IS 'the guards of all steps, done';
