@@ -4,8 +4,11 @@
 // no larger than it may be unless all values are gone, and neither image is larger than jsonb
 // takes.
 //
+// (That limit is beyond what the names of all columns take, as the real one is: 1,600 names are a
+// thousandth of it.)
+//
 // server: yes
-// define: BEMI_MAX_JSONB_BYTES=2000
+// define: BEMI_MAX_JSONB_BYTES=8000
 // sources: fuzz/catalog.cpp
 // sources: src/decoder/encoding.cpp
 // sources: src/decoder/json_check.cpp
@@ -198,8 +201,10 @@ std::string Finish(const bemi::JsonStream& out) {
     return std::string(out.view()) + ",\"context\":{}}";
 }
 
-// What is between the braces that begin at `start`; strings may hold braces.
-std::string_view ImageAt(std::string_view record, std::string_view label) {
+// The image behind a label, from its brace to the one that closes it; strings may hold braces. Goes
+// on behind it in `rest`: a column of the first image may have the second one's label for its name.
+std::string_view TakeImage(std::string_view* rest, std::string_view label) {
+    const std::string_view record = *rest;
     const std::size_t start = record.find(label) + label.size();
     int depth = 0;
     bool in_string = false;
@@ -211,8 +216,10 @@ std::string_view ImageAt(std::string_view record, std::string_view label) {
             in_string = !in_string;
         else if (!in_string && (c == '{' || c == '['))
             depth++;
-        else if (!in_string && (c == '}' || c == ']') && --depth == 0)
+        else if (!in_string && (c == '}' || c == ']') && --depth == 0) {
+            *rest = record.substr(i + 1);
             return record.substr(start, i + 1 - start);
+        }
     }
     Require(false);
     return {};
@@ -252,8 +259,9 @@ void FuzzRow(Input& input, const bemi::TextEncoding& encoding, const bemi::Recor
          "committed_at", "transaction_id", "position", "commit_position", "sequence", "context"},
         {"previous_key", "identity", "missing"});
     Require(row.left_out[0] != nullptr || out.length() + kTail <= max_size);
+    std::string_view rest = record;
     for (std::string_view label : {",\"before\":", ",\"after\":"}) {
-        const std::string_view image = ImageAt(record, label);
+        const std::string_view image = TakeImage(&rest, label);
         Require(bemi::JsonbSize(image) <= bemi::wire::kMaxJsonbBytes ||
                 (row.left_out[0] != nullptr && image.find("1,1") == std::string_view::npos));
     }

@@ -109,10 +109,12 @@ const char* WriteCheckedJson(JsonStream& out, std::string_view text, int max_dep
         return nullptr;
     if (text.find('\0') != std::string_view::npos)
         return "contains a NUL byte";
-    char* const copy =
-        static_cast<char*>(MemoryContextAllocHuge(CurrentMemoryContext, text.size() + 1));
+    // The Reader takes the bytes that a character should have, also where the text ends before it.
+    constexpr std::size_t kLongestCharacter = 4;
+    char* const copy = static_cast<char*>(
+        MemoryContextAllocHuge(CurrentMemoryContext, text.size() + kLongestCharacter));
     std::memcpy(copy, text.data(), text.size());
-    copy[text.size()] = '\0';
+    std::memset(copy + text.size(), 0, kLongestCharacter);
     if (!json::HideLongNumbers(copy, text.size())) {
         pfree(copy);
         return "a number is out of range for type numeric";
