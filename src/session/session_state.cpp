@@ -1,5 +1,6 @@
 // Shared state of the session library.
 
+#include "bemi/character.hpp"
 #include "bemi/text.hpp"
 #include "session_state.hpp"
 
@@ -25,17 +26,14 @@ const TextEncoding& SessionEncoding() {
     return encoding;
 }
 
-// Not pg_mbcliplen: where a character is cut off at the end, servers of 2026 raise an error.
 std::string_view CutText(std::string_view text, std::size_t max) {
     if (text.size() <= max)
         return text;
     const int encoding = SessionEncoding().server;
     std::size_t end = 0;
     for (;;) {
-        // Returns -1 for what is no character, and raises nothing.
-        const int length = pg_encoding_verifymbchar(encoding, text.data() + end,
-                                                    static_cast<int>(text.size() - end));
-        const std::size_t size = length > 0 ? static_cast<std::size_t>(length) : 1;
+        const std::size_t length = CharacterLength(encoding, Behind(text, end));
+        const std::size_t size = length > 0 ? length : 1;
         if (end + size > max)
             return First(text, end);
         end += size;
