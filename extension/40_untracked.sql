@@ -10,16 +10,17 @@ WITH emitted AS (
         -- what primary_key is made of, by the decoder's rule (docs/images.md)
         EXISTS (
             SELECT FROM pg_index x WHERE x.indrelid = c.oid AND x.indislive AND x.indisvalid AND (x.indisprimary
-                OR x.indisunique AND x.indimmediate AND x.indpred IS NULL AND (
-                    c.relreplident = 'i' AND x.indisreplident
-                    OR x.indexprs IS NULL
+                OR x.indisunique AND x.indimmediate AND x.indpred IS NULL AND x.indexprs IS NULL
                     AND NOT EXISTS (
                         SELECT FROM pg_catalog.generate_series(0, x.indnkeyatts - 1) AS position
                         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = x.indkey[position]
-                        WHERE NOT a.attnotnull)
-                    AND (NOT c.relispartition OR EXISTS (
+                        -- 18 and later have constraints that are NOT VALID: there may be nulls
+                        WHERE NOT a.attnotnull OR EXISTS (
+                            SELECT FROM pg_constraint n WHERE n.conrelid = c.oid AND n.contype = 'n'
+                              AND n.conkey = ARRAY[a.attnum] AND NOT n.convalidated))
+                    AND (c.relreplident = 'i' AND x.indisreplident OR NOT c.relispartition OR EXISTS (
                         SELECT FROM pg_index root WHERE root.indexrelid = pg_catalog.pg_partition_root(x.indexrelid)
-                          AND root.indrelid = pg_catalog.pg_partition_root(c.oid)))))
+                          AND root.indrelid = pg_catalog.pg_partition_root(c.oid))))
         ) AS has_key
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_index k ON k.indrelid = c.oid AND k.indisprimary
